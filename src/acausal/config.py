@@ -1,0 +1,462 @@
+"""The configuration as types: the schema of conf/, and the rules that span more than one key."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from acausal.errors import ConfigError
+from acausal.game import Payoffs
+
+
+class EndpointKind(Enum):
+    """How a model is reached."""
+
+    openai = "openai"
+    """An OpenAI-compatible server at `base_url`."""
+    embedded = "embedded"
+    """llama.cpp in this process, behind the same protocol on a loopback port."""
+    scripted = "scripted"
+    """A few lines of Python; no network at all."""
+
+
+class AnswerFormat(Enum):
+    """How a reply is held to its shape."""
+
+    text = "text"
+    """Asked for in words only."""
+    json_schema = "json_schema"
+    """`response_format` with a strict JSON schema."""
+    grammar = "grammar"
+    """llama.cpp's `grammar` field: the bare label, at the fewest tokens."""
+
+
+class FallbackPolicy(Enum):
+    """What happens when the assigned model gives no reply."""
+
+    substitute = "substitute"
+    """`fallback.model` answers; the reply is marked and leaves the estimates."""
+    missing = "missing"
+    """Nobody answers; the decision is missing with its reason."""
+    abort = "abort"
+    """The run stops at the first such call."""
+
+
+class ProgressMode(Enum):
+    """How progress is shown."""
+
+    auto = "auto"
+    """Live on a terminal, plain lines elsewhere."""
+    plain = "plain"
+    off = "off"
+
+
+@dataclass
+class EndpointConfig:
+    """A server of models."""
+
+    name: str = MISSING
+    kind: EndpointKind = EndpointKind.openai
+    base_url: str | None = None
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; the key itself never stands in a configuration."""
+    headers: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    """Sent with every request to this endpoint, e.g. OpenRouter's routing; a model's `custom_params` win."""
+
+
+@dataclass
+class EmbeddedConfig:
+    """How llama.cpp loads a local model."""
+
+    weights: str | None = None
+    """Weights that come as a package: smollm2_135m or gemma3_270m."""
+    gguf: str | None = None
+    """Path of a GGUF file on disk; wins over `weights`."""
+    parallel: int = 10
+    """Slots: prompts processed at the same time, and prompts whose prefix is kept."""
+    context: int = 1536
+    """Tokens per slot."""
+    threads: int | None = None
+    """null: the processors of the machine shared among the embedded models of the run."""
+    chat_template: str | None = None
+    """Jinja template for weights that bring none (base models)."""
+
+
+@dataclass
+class PriceConfig:
+    """USD per million tokens, where the endpoint does not report a cost itself."""
+
+    input_usd_per_mtok: float = MISSING
+    output_usd_per_mtok: float = MISSING
+
+
+@dataclass
+class ModelConfig:
+    """A language model and the dials of its calls."""
+
+    model_type: str = MISSING
+    """The provider's id."""
+    endpoint: EndpointConfig = MISSING
+    api_key_env: str | None = None
+    """Wins over the endpoint's."""
+    max_tokens: int = 1000
+    temperature: float | None = 0.7
+    """null: not sent, for models that refuse it."""
+    rate_limit: float | None = 60
+    """Requests per minute; null: none."""
+    max_concurrency: int = 16
+    retry_delay: float = 1.0
+    """Seconds, base of the exponential backoff."""
+    max_retries: int = 5
+    timeout_s: float = 60
+    custom_params: dict[str, Any] = field(default_factory=dict)
+    """Sent with every request as it stands, e.g. top_p, provider, reasoning."""
+    answer_format: AnswerFormat = AnswerFormat.text
+    send_seed: bool = False
+    """Whether each request carries the seed of its place."""
+    served_as: list[str] = field(default_factory=list)
+    """Further ids under which the endpoint serves this same model, e.g. a dated snapshot."""
+    price: PriceConfig | None = None
+    embedded: EmbeddedConfig | None = None
+
+
+@dataclass
+class ScenarioConfig:
+    """The population's composition."""
+
+    name: str = MISSING
+    model_distribution: dict[str, int] = MISSING
+    """Slot → number of agents."""
+
+
+@dataclass
+class ShowsConfig:
+    """What agents see of the past."""
+
+    own_matches: bool = True
+    """In each decision: the agent's own earlier matches of this round."""
+
+
+@dataclass
+class ConditionConfig:
+    """What agents are told about each other and shown of the past."""
+
+    name: str = MISSING
+    disclosure: str = ""
+    """Sentence(s) about the other players, placed after the rules; a template like those of the protocol."""
+    shows: ShowsConfig = field(default_factory=ShowsConfig)
+
+
+@dataclass
+class PayoffsConfig:
+    """Points per match: temptation > reward > punishment > sucker."""
+
+    temptation: float = 5
+    reward: float = 3
+    punishment: float = 1
+    sucker: float = 0
+
+
+@dataclass
+class LabelsConfig:
+    """The words for the two actions, as agents read and write them."""
+
+    cooperate: str = "COOPERATE"
+    defect: str = "DEFECT"
+
+
+@dataclass
+class GameConfig:
+    """The rules."""
+
+    name: str = MISSING
+    payoffs: PayoffsConfig = field(default_factory=PayoffsConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    power: float = 100
+    """Every agent's power; recorded, without effect on payoffs."""
+
+
+@dataclass
+class ProtocolConfig:
+    """How a decision comes about, and in which words (Jinja templates)."""
+
+    name: str = MISSING
+    system: str = MISSING
+    """System message of every call: rules, payoffs, disclosure."""
+    strategy: str | None = None
+    """User message that asks for a strategy once a round; null: agents decide without one."""
+    decision: str = MISSING
+    """User message that asks for one decision."""
+
+
+@dataclass
+class FallbackConfig:
+    """What happens when the assigned model gives no reply."""
+
+    policy: FallbackPolicy = FallbackPolicy.missing
+    model: str | None = "${main_model}"
+
+
+@dataclass
+class BudgetConfig:
+    """Caps of one cell, replayed calls not counted; reached: stop cleanly, keep everything."""
+
+    usd: float | None = None
+    calls: int | None = None
+
+
+@dataclass
+class TrackingConfig:
+    """MLflow; the store is MLFLOW_TRACKING_URI, by default sqlite:///mlflow.db of the current directory."""
+
+    enabled: bool = True
+    experiment: str = "acausal"
+
+
+@dataclass
+class Config:
+    """A cell: everything that `python run.py` plays."""
+
+    seed: int = 0
+    num_agents: int = 10
+    num_rounds: int = 3
+    replicates: int = 1
+    enable_multi_model: bool = True
+    """False: every agent is `main_model`, and a scenario with two models is an error."""
+    main_model: str = "a"
+    sub_model: str | None = None
+    """Slot that makes the decisions under protocol=delegated; null: the agent's own model."""
+    roster: str = MISSING
+    """Name of the roster that binds the slots."""
+    models: dict[str, ModelConfig] = MISSING
+    scenario: ScenarioConfig = MISSING
+    condition: ConditionConfig = MISSING
+    game: GameConfig = MISSING
+    protocol: ProtocolConfig = MISSING
+    fallback: FallbackConfig = field(default_factory=FallbackConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    progress: ProgressMode = ProgressMode.auto
+    retry_failed: bool = False
+    """Ask again for the calls that failed in a cell that has already finished."""
+
+    @property
+    def seats(self) -> dict[str, int]:
+        """Slot → number of agents, after `enable_multi_model`: the population as it will be played."""
+        if not self.enable_multi_model:
+            return {self.main_model: self.num_agents}
+        return {slot: count for slot, count in self.scenario.model_distribution.items() if count}
+
+    @property
+    def used_slots(self) -> list[str]:
+        """Slots that may be asked during the run, in order: seats, then sub-model, then fallback."""
+        slots = list(self.seats)
+        if self.sub_model is not None:
+            slots.append(self.sub_model)
+        if self.fallback.policy is FallbackPolicy.substitute and self.fallback.model is not None:
+            slots.append(self.fallback.model)
+        return list(dict.fromkeys(slots))
+
+    @property
+    def payoffs(self) -> Payoffs:
+        """The payoff matrix in force."""
+        return Payoffs(**asdict(self.game.payoffs))
+
+
+OPERATIONAL = ("replicates", "budget", "tracking", "progress", "retry_failed", "roster")
+"""Keys that change how a cell is run or how far, not what it is."""
+OPERATIONAL_MODEL = ("rate_limit", "max_concurrency", "retry_delay", "max_retries", "timeout_s", "api_key_env", "price")
+OPERATIONAL_EMBEDDED = ("parallel", "threads")
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """What makes this cell this cell, flat: dotted key → value. Two runs may share a ledger only if it is equal."""
+    tree = _plain(asdict(config))
+    for key in OPERATIONAL:
+        del tree[key]
+    tree["models"] = {slot: tree["models"][slot] for slot in config.used_slots}
+    for model in tree["models"].values():
+        for key in OPERATIONAL_MODEL:
+            del model[key]
+        model["endpoint"] = {key: model["endpoint"][key] for key in ("name", "params")}
+        for key in OPERATIONAL_EMBEDDED:
+            (model["embedded"] or {}).pop(key, None)
+    return flat(tree)
+
+
+def flat_config(config: Config) -> dict[str, Any]:
+    """The whole configuration, flat: dotted key → value."""
+    return flat(_plain(asdict(config)))
+
+
+def fingerprint(facts: Mapping[str, Any]) -> str:
+    """A short hash of flat facts."""
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested mapping as dotted key → leaf; empty mappings are leaves."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def register_schema() -> None:
+    """Make the schema known to Hydra under the name `config_schema`."""
+    ConfigStore.instance().store(name="config_schema", node=Config)
+
+
+def conf_dir() -> Path:
+    """The directory of configuration files: inside the installed package, or beside `src/` in a checkout."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "conf"
+    return packaged if packaged.is_dir() else here.parents[1] / "conf"
+
+
+def from_hydra(node: DictConfig) -> Config:
+    """The composed configuration as a `Config`, checked.
+
+    Raises:
+        ConfigError: A rule that spans several keys is broken.
+    """
+    config = OmegaConf.to_object(node)
+    if not isinstance(config, Config):
+        raise ConfigError("conf/config.yaml must begin its defaults with config_schema")
+    check(config)
+    return config
+
+
+def check(config: Config) -> None:
+    """Every rule that spans several keys, or that a type cannot say.
+
+    Raises:
+        ConfigError: One line that names rule, value and cure.
+    """
+    _check_numbers(config)
+    _check_slots(config)
+    _check_population(config)
+    _check_models(config)
+    labels = config.game.labels
+    if labels.cooperate.strip().casefold() == labels.defect.strip().casefold():
+        raise ConfigError(f"game.labels must be two different words, but both are {labels.cooperate!r}")
+    if not labels.cooperate.strip() or not labels.defect.strip():
+        raise ConfigError("game.labels must not be empty: give each action a word")
+    _ = config.payoffs
+
+
+def check_keys(config: Config, environment: Mapping[str, str]) -> None:
+    """Whether each model that the run may ask has its key in the environment.
+
+    Raises:
+        ConfigError: A variable is unset or empty.
+    """
+    for slot in config.used_slots:
+        variable = key_variable(config.models[slot])
+        if variable is not None and not environment.get(variable, "").strip():
+            raise ConfigError(
+                f"models.{slot} ({config.models[slot].model_type}) needs a key, but the environment variable "
+                f"{variable} is not set: export {variable}=…, write it into .env, or run offline with roster=local"
+            )
+
+
+def key_variable(model: ModelConfig) -> str | None:
+    """Name of the environment variable with the model's key; None where no key is needed."""
+    return model.api_key_env or model.endpoint.api_key_env
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """`; did you mean …?` with the most similar known word, or an empty string."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _check_numbers(config: Config) -> None:
+    for key, least in (("num_agents", 2), ("num_rounds", 1), ("replicates", 1)):
+        value = getattr(config, key)
+        if value < least:
+            raise ConfigError(f"{key} must be at least {least}, but is {value}: e.g. {key}={least}")
+    for cap in ("usd", "calls"):
+        value = getattr(config.budget, cap)
+        if value is not None and value < 0:
+            raise ConfigError(f"budget.{cap} must not be negative, but is {value}: null lifts the cap")
+
+
+def _check_slots(config: Config) -> None:
+    named = [(f"scenario {config.scenario.name!r}", slot) for slot in config.scenario.model_distribution]
+    named += [("main_model", config.main_model)]
+    named += [("sub_model", config.sub_model)] if config.sub_model is not None else []
+    named += [("fallback.model", config.fallback.model)] if config.fallback.model is not None else []
+    for where, slot in named:
+        if slot not in config.models:
+            known = ", ".join(sorted(config.models))
+            raise ConfigError(
+                f"{where} names the model slot {slot!r}, which the roster {config.roster!r} does not bind "
+                f"(it binds {known}){nearest(slot, list(config.models))}; bind it with +model@models.{slot}=NAME"
+            )
+
+
+def _check_population(config: Config) -> None:
+    scenario = config.scenario
+    for slot, count in scenario.model_distribution.items():
+        if count < 0:
+            raise ConfigError(f"scenario.model_distribution.{slot} must not be negative, but is {count}")
+    seated = {slot: count for slot, count in scenario.model_distribution.items() if count}
+    listed = ", ".join(f"{slot}: {count}" for slot, count in seated.items()) or "nobody"
+    total = sum(seated.values())
+    if total != config.num_agents:
+        raise ConfigError(
+            f"scenario {scenario.name!r} seats {total} agents ({listed}) but num_agents is {config.num_agents}: "
+            f"make them equal, e.g. num_agents={total}"
+        )
+    if not config.enable_multi_model and len(seated) > 1:
+        raise ConfigError(
+            f"enable_multi_model is false, so every agent is main_model {config.main_model!r}, but scenario "
+            f"{scenario.name!r} seats {len(seated)} models ({listed}): set enable_multi_model=true or scenario=single"
+        )
+
+
+def _check_models(config: Config) -> None:
+    for slot, model in config.models.items():
+        rules = [
+            (model.rate_limit is None or model.rate_limit > 0, "rate_limit", "above 0, or null for none"),
+            (model.max_concurrency >= 1, "max_concurrency", "at least 1"),
+            (model.max_retries >= 0, "max_retries", "at least 0"),
+            (model.retry_delay >= 0, "retry_delay", "at least 0 s"),
+            (model.timeout_s > 0, "timeout_s", "above 0 s"),
+            (model.max_tokens >= 1, "max_tokens", "at least 1"),
+            (model.temperature is None or model.temperature >= 0, "temperature", "at least 0, or null to leave it out"),
+        ]
+        for holds, key, rule in rules:
+            if not holds:
+                raise ConfigError(f"models.{slot}.{key} must be {rule}, but is {getattr(model, key)}")
+        if model.endpoint.kind is EndpointKind.openai and not model.endpoint.base_url:
+            raise ConfigError(f"models.{slot}.endpoint.base_url is empty: name the server, e.g. http://127.0.0.1:8000/v1")
+        if model.endpoint.kind is EndpointKind.embedded and (
+            model.embedded is None or not (model.embedded.gguf or model.embedded.weights)
+        ):
+            raise ConfigError(f"models.{slot}.embedded names no weights: set models.{slot}.embedded.gguf=FILE.gguf")
+
+
+def _plain(value: Any) -> Any:
+    """Enums by name, mapping keys as text: what YAML and JSON can say."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""The outside: everything that talks to a language model."""

@@ -1,0 +1,1 @@
+"""Agents ask, matches are played, tournaments flow."""
