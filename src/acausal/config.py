@@ -444,7 +444,9 @@ def _check_models(config: Config) -> None:
             if not holds:
                 raise ConfigError(f"models.{slot}.{key} must be {rule}, but is {getattr(model, key)}")
         if model.endpoint.kind is EndpointKind.openai and not model.endpoint.base_url:
-            raise ConfigError(f"models.{slot}.endpoint.base_url is empty: name the server, e.g. http://127.0.0.1:8000/v1")
+            raise ConfigError(
+                f"models.{slot}.endpoint.base_url is empty: name the server, e.g. http://127.0.0.1:8000/v1"
+            )
         if model.endpoint.kind is EndpointKind.embedded and (
             model.embedded is None or not (model.embedded.gguf or model.embedded.weights)
         ):

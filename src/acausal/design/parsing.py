@@ -1,0 +1,126 @@
+"""From a reply to an action, or to the reason why there is none. Nothing is ever guessed.
+
+A label counts where it stands as a word of its own. Read as an action are, in this order: a JSON answer; the whole
+reply or its last line when it is nothing but the label (`**Answer:** DEFECT.`); a text that names exactly one of
+the two labels and neither negates nor questions it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from acausal.game import Action
+from acausal.records import Reply, Status
+
+_REFUSAL = re.compile(
+    r"\b(I(?:'|’)?m sorry|I am sorry|I apologi[sz]e|I (?:can(?:no|')t|can’t|am unable to|won(?:'|’)t|will not) "
+    r"(?:help|assist|participate|take part|play|comply|answer|engage|choose|make (?:a|this) (?:choice|decision)))",
+    re.IGNORECASE,
+)
+_DOUBT = re.compile(
+    r"\?|\b(?:not|never|no|neither|nor|cannot|without|instead|rather|avoid|refuse|unless|if|whether|would|could|might|"
+    r"may|maybe|perhaps|either)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_LEAD = r"(?:my |the |final )*(?:answer|action|decision|choice|choose|play|move)"
+_NOTHING_BUT = (
+    r"[\s>*_`\"'“”#\-]*(?:{lead}[\s*_`\"'“”]*(?:is)?[\s*_`\"'“”]*[:=]?)?[\s*_`\"'“”(\[]*({labels})[\s*_`\"'“”)\].!]*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reply says."""
+
+    action: Action | None
+    status: Status
+    reason: str | None
+    """Why there is no action; None when there is one."""
+
+
+def read_decision(reply: Reply, labels: Mapping[Action, str]) -> Reading:
+    """The action that a reply names.
+
+    Args:
+        labels: Action → the word the agent was given for it.
+    """
+    unread = _unread(reply)
+    if unread is not None:
+        return unread
+    text = (reply.text or "").strip()
+    structured = _structured(text)
+    if structured is not None:
+        action = _named(structured, labels)  # what is JSON is read as JSON, never searched for words
+    else:
+        action = _bare_answer(text, labels) or _single_mention(text, labels)
+    if action is not None:
+        return Reading(action, Status.LEGIBLE, None)
+    if _REFUSAL.search(text):
+        return Reading(None, Status.REFUSED, "the text declines to choose")
+    return Reading(None, Status.ILLEGIBLE, "not exactly one label" if text else "empty")
+
+
+def read_strategy(reply: Reply) -> tuple[str | None, Status, str | None]:
+    """The strategy that a reply holds, whole or not at all: strategy, status, reason."""
+    unread = _unread(reply)
+    if unread is not None:
+        return None, unread.status, unread.reason
+    text = (reply.text or "").strip()
+    if not text:
+        return None, Status.ILLEGIBLE, "empty"
+    if _REFUSAL.match(text):
+        return None, Status.REFUSED, "the text declines to answer"
+    return text, Status.LEGIBLE, None
+
+
+def _unread(reply: Reply) -> Reading | None:
+    """What is missing before a word is read: failed, refused, filtered or cut off."""
+    if reply.error is not None:
+        return Reading(None, Status.FAILED, reply.error)
+    if reply.refusal:
+        return Reading(None, Status.REFUSED, "the model refused")
+    if reply.finish_reason == "content_filter":
+        return Reading(None, Status.REFUSED, "finish_reason content_filter")
+    if reply.finish_reason not in (None, "stop"):
+        return Reading(None, Status.ILLEGIBLE, f"finish_reason {reply.finish_reason}")
+    return None
+
+
+def _structured(text: str) -> str | None:
+    """The answer that a JSON reply holds, empty where it holds none; None where the text is not JSON."""
+    fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", text, re.DOTALL)
+    try:
+        answer = json.loads(fenced[1] if fenced else text)
+    except ValueError:
+        return None
+    if isinstance(answer, dict):
+        named = [answer[key] for key in ("action", "decision", "choice", "answer", "move") if key in answer]
+        answer = named[0] if len(named) == 1 else ""
+    return answer.strip() if isinstance(answer, str) else ""
+
+
+def _bare_answer(text: str, labels: Mapping[Action, str]) -> Action | None:
+    """A reply, or a last line, that is the label and nothing else."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return None
+    words = "|".join(re.escape(label) for label in labels.values())
+    match = re.fullmatch(_NOTHING_BUT.format(lead=_LEAD, labels=words), lines[-1], re.IGNORECASE)
+    return _named(match[1], labels) if match else None
+
+
+def _single_mention(text: str, labels: Mapping[Action, str]) -> Action | None:
+    """The one label that a text names, where nothing puts it in doubt."""
+    named = [action for action, label in labels.items() if _mentions(text, label)]
+    return named[0] if len(named) == 1 and not _DOUBT.search(text) else None
+
+
+def _mentions(text: str, label: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(label)}(?![\w-])", text, re.IGNORECASE) is not None
+
+
+def _named(word: str, labels: Mapping[Action, str]) -> Action | None:
+    return next((action for action, label in labels.items() if label.casefold() == word.casefold()), None)

@@ -1,0 +1,48 @@
+"""From a request and a model's dials to the chat-completions body that is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from acausal.config import AnswerFormat, ModelConfig
+from acausal.records import Request
+
+ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,200} "."'
+"""Free text of one sentence: keeps a small model from rambling into its token limit."""
+
+
+def chat_body(model: ModelConfig, request: Request) -> dict[str, Any]:
+    """The full request: what the ledger keeps and the key is made of. Holds no secret."""
+    body: dict[str, Any] = {
+        "model": model.model_type,
+        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "max_tokens": model.max_tokens,
+    }
+    if model.temperature is not None:
+        body["temperature"] = model.temperature
+    if model.send_seed:
+        body["seed"] = request.seed
+    body |= _answer_format(model.answer_format, request.choices)
+    return body | model.endpoint.params | model.custom_params
+
+
+def _answer_format(answer_format: AnswerFormat, choices: Sequence[str]) -> dict[str, Any]:
+    if answer_format is AnswerFormat.grammar:
+        words = " | ".join(json.dumps(choice) for choice in choices)  # GBNF quotes literals as JSON does
+        return {"grammar": f"root ::= {words}" if choices else ONE_SENTENCE}
+    if answer_format is AnswerFormat.json_schema and choices:
+        schema = {
+            "type": "object",
+            "properties": {"action": {"type": "string", "enum": list(choices)}},
+            "required": ["action"],
+            "additionalProperties": False,
+        }
+        return {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "decision", "strict": True, "schema": schema},
+            }
+        }
+    return {}

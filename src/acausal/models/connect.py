@@ -1,0 +1,59 @@
+"""From the models of a configuration to the endpoints that serve them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from acausal.config import Config, EndpointKind, ModelConfig, key_variable
+from acausal.models.endpoint import Completion, Endpoint, HttpEndpoint, read_completion
+from acausal.models.local import EmbeddedEndpoint
+from acausal.models.scripted import ScriptedEndpoint
+
+
+class _Script:
+    """A persona behind the interface of an endpoint."""
+
+    def __init__(self) -> None:
+        self._personas = ScriptedEndpoint()
+
+    async def complete(self, body: Mapping[str, Any]) -> Completion:
+        reply = await self._personas.complete(body)
+        return read_completion(reply, latency_s=0.0, model=str(body["model"]), endpoint="scripted")
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+def connect(config: Config, environment: Mapping[str, str]) -> dict[str, Endpoint]:
+    """Slot → endpoint, for every slot that the run may ask; nothing is sent or loaded yet.
+
+    Slots that bind the same embedded weights share one server.
+
+    Raises:
+        ConfigError: An embedded model cannot be loaded.
+    """
+    models = {slot: config.models[slot] for slot in config.used_slots}
+    embedded = {repr((model.model_type, model.embedded)) for model in models.values() if model.endpoint.kind is EndpointKind.embedded}
+    # More threads than processors make llama.cpp collapse, so its servers share what there is.
+    threads = max(1, (os.cpu_count() or 1) // max(1, len(embedded)))
+    loaded: dict[str, EmbeddedEndpoint] = {}
+    endpoints: dict[str, Endpoint] = {}
+    for slot, model in models.items():
+        if model.endpoint.kind is EndpointKind.embedded:
+            weights = repr((model.model_type, model.embedded))
+            if weights not in loaded:
+                loaded[weights] = EmbeddedEndpoint(model, threads=threads)
+            endpoints[slot] = loaded[weights]
+        elif model.endpoint.kind is EndpointKind.scripted:
+            endpoints[slot] = _Script()
+        else:
+            endpoints[slot] = _http(model, environment)
+    return endpoints
+
+
+def _http(model: ModelConfig, environment: Mapping[str, str]) -> HttpEndpoint:
+    variable = key_variable(model)
+    api_key = environment.get(variable, "").strip() if variable is not None else None
+    return HttpEndpoint(model.endpoint.base_url or "", api_key, model.endpoint.headers, model.timeout_s)

@@ -1,0 +1,214 @@
+"""The append-only record of every call: `calls.jsonl`, one line written before its reply is used."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from acausal.errors import LedgerError
+from acausal.records import Place, Reply
+
+FILE = "calls.jsonl"
+MANIFEST = "ledger.json"
+
+
+def call_key(place: Place, body: Mapping[str, Any]) -> str:
+    """The identity of a call: its place in the design and the full request, whatever server answers it."""
+    named = orjson.dumps([place, body], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(named, digest_size=16).hexdigest()
+
+
+class Ledger:
+    """The calls of one cell, kept by key. One process writes to it at a time.
+
+    Args:
+        directory: The cell's output directory; it must exist.
+        identity: Flat facts of the configuration that the ledger belongs to.
+        settled: Whether failures on record are final; otherwise they count as not yet asked.
+
+    Raises:
+        LedgerError: In use by another process, of another configuration, or damaged before its last line.
+    """
+
+    def __init__(self, directory: Path, identity: Mapping[str, Any], *, settled: bool = False) -> None:
+        self.path = directory / FILE
+        self._settled = settled
+        try:
+            self._file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise LedgerError(
+                f"{self.path} cannot be written: {error.strerror}; choose another hydra.run.dir"
+            ) from error
+        try:
+            self._lock()
+            self._check_identity(directory / MANIFEST, identity)
+            self._lines = self._read()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def close(self) -> None:
+        """Release the file for other processes."""
+        os.close(self._file)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Number of different calls on record."""
+        return len(self._lines)
+
+    def get(self, key: str) -> Reply | None:
+        """The reply on record, marked as replayed; None when the call is still to be made."""
+        reply = self._lines.get(key)
+        if reply is None or (reply.error is not None and not self._settled):
+            return None
+        return reply
+
+    def append(self, place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[str, Any]) -> None:
+        """Write one call; when this returns, the line has left the process.
+
+        Args:
+            place: Where in the design the call belongs.
+            body: The request as sent.
+            reply: What came back, or why nothing did.
+            facts: Further provenance, e.g. provider and generation id.
+
+        Raises:
+            LedgerError: The line could not be written, e.g. a full disk; the run must stop.
+        """
+        line = _line(place, body, reply, facts)
+        try:
+            written = os.write(self._file, line)
+            if written != len(line):
+                raise OSError(28, "No space left on device")
+        except OSError as error:
+            raise LedgerError(
+                f"a reply could not be written to {self.path}: {error.strerror}; make room, then run the same command"
+            ) from error
+        self._lines[reply.key] = replace(reply, replayed=True)
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LedgerError(
+                f"{self.path} is in use by another run: wait for it, or choose another hydra.run.dir"
+            ) from None
+
+    def _check_identity(self, manifest: Path, identity: Mapping[str, Any]) -> None:
+        """Refuse a directory that holds the calls of another cell."""
+        if not manifest.exists():
+            if os.fstat(self._file).st_size:
+                raise LedgerError(
+                    f"{self.path} has no {MANIFEST} beside it that tells whose calls it holds: "
+                    "restore it, or choose another hydra.run.dir"
+                )
+            temporary = manifest.with_suffix(".tmp")
+            temporary.write_text(json.dumps(identity, indent=1, sort_keys=True) + "\n")
+            temporary.replace(manifest)
+            return
+        try:
+            recorded = json.loads(manifest.read_text())
+        except ValueError as error:
+            raise LedgerError(
+                f"{manifest} is damaged ({error}): restore it, or choose another hydra.run.dir"
+            ) from error
+        changed = [key for key in sorted({*recorded, *identity}) if recorded.get(key) != identity.get(key)]
+        if changed:
+            first = changed[0]
+            more = f" and {len(changed) - 1} more keys" if len(changed) > 1 else ""
+            raise LedgerError(
+                f"{self.path} holds the calls of another configuration: {first} was {_short(recorded.get(first))}, "
+                f"now {_short(identity.get(first))}{more}; run with the old values, or choose another hydra.run.dir"
+            )
+
+    def _read(self) -> dict[str, Reply]:
+        """The last success of each key, else its last failure. A torn last line is cut off: it was never used."""
+        lines: dict[str, Reply] = {}
+        whole = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    break
+                reply = self._parse(number, line)
+                whole += len(line)
+                known = lines.get(reply.key)
+                if known is None or known.error is not None or reply.error is None:
+                    lines[reply.key] = reply
+        os.ftruncate(self._file, whole)
+        return lines
+
+    def _parse(self, number: int, line: bytes) -> Reply:
+        try:
+            return _reply(orjson.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise LedgerError(
+                f"{self.path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
+            ) from error
+
+
+def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(
+        {
+            "key": reply.key,
+            "replicate": place.replicate,
+            "round": place.round,
+            "agent": place.agent,
+            "purpose": place.purpose,
+            "match": place.match,
+            "coplayer": place.coplayer,
+            "model": reply.model,
+            "served_by": reply.served_by,
+            "substituted": reply.substituted,
+            "request": body,
+            "reply": reply.text,
+            "reasoning": reply.reasoning,
+            "refusal": reply.refusal,
+            "finish_reason": reply.finish_reason,
+            "tokens_in": reply.tokens_in,
+            "tokens_out": reply.tokens_out,
+            "cost_usd": reply.cost_usd,
+            "latency_s": reply.latency_s,
+            "attempts": reply.attempts,
+            "error": reply.error,
+            **facts,
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def _reply(line: Mapping[str, Any]) -> Reply:
+    return Reply(
+        key=line["key"],
+        model=line["model"],
+        served_by=line["served_by"],
+        substituted=line["substituted"],
+        text=line["reply"],
+        reasoning=line["reasoning"],
+        finish_reason=line["finish_reason"],
+        refusal=line["refusal"],
+        tokens_in=line["tokens_in"],
+        tokens_out=line["tokens_out"],
+        cost_usd=line["cost_usd"],
+        latency_s=line["latency_s"],
+        attempts=line["attempts"],
+        error=line["error"],
+        replayed=True,
+    )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,240 @@
+"""Personas: rules of a few lines in place of a language model, for tests, baselines and dry runs.
+
+A persona sees what a language model would see, the messages, a seed and the labels a schema holds it to, and answers
+in text. Which label is cooperation, what happened before and who the others are it reads from the words of the
+prompt, so that a persona run exercises prompts and parsing as a real one does. What it cannot read it does not guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from acausal.config import nearest
+from acausal.design.seeds import placed_seed
+from acausal.errors import ModelRejected
+from acausal.game import Action
+from acausal.records import Message
+
+NO_GAME = "I find no game in this message that I know how to play."
+"""The answer where a prompt lists no payoffs, or a schema demands words that they lack: illegible on purpose."""
+
+_PAYOFF = re.compile(
+    r"^\W*you (.+?), the other (.+?): (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?) points?\b", re.IGNORECASE | re.MULTILINE
+)
+_PAST_MATCH = re.compile(r"^\W*with .+?: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
+_OWN_STRATEGY = re.compile(
+    r"^Your strategy for this round:.*?(?=^Your earlier matches in this round:|^Now you play|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+_STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
+_SAMENESS = re.compile(
+    r"\bsame (?:[\w.-]+ ){0,3}(?:models?|AI|weights|program)\b|\bcopies\b|\ba copy of\b|\bclones?\b"
+    r"|\bidentical(?: (?:to|copies|instances|models?|AIs?|language)\b|\s*[.,;!]|\s*$)",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"\b(?:not|no|none|never|neither|nor|nobody|different|unlike|some|most|many|few|several|half|"
+    r"if|whether|may|might|could|perhaps|possibly)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a language model sees of a call."""
+
+    messages: tuple[Message, ...]
+    seed: int
+    """The only source of chance."""
+    choices: tuple[str, ...] = ()
+    """Labels that a schema holds the answer to; empty: free text."""
+
+
+Persona = Callable[[Question], str]
+
+
+def always_c(question: Question) -> str:
+    """Cooperates with everybody."""
+    return _answer(question, "I always choose {cooperate}.", Action.COOPERATE)
+
+
+def always_d(question: Question) -> str:
+    """Defects against everybody."""
+    return _answer(question, "I always choose {defect}.", Action.DEFECT)
+
+
+def coin(question: Question) -> str:
+    """Tosses a fair coin that the seed alone decides."""
+    heads = placed_seed(question.seed, "coin") % 2 == 0
+    rule = "I toss a fair coin in each match: heads is {cooperate}, tails is {defect}."
+    return _answer(question, rule, Action.COOPERATE if heads else Action.DEFECT)
+
+
+def tit_for_tat(question: Question) -> str:
+    """Cooperates first, then repeats what its latest co-player did [axelrod1984].
+
+    Every pair meets once a round, so there is no earlier move of the present co-player to return: the last match that
+    the prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
+    """
+    rule = "I begin with {cooperate} and then choose what the other chose in my latest match."
+    return _answer(question, rule, _latest_action(question) or Action.COOPERATE)
+
+
+def superrational(question: Question) -> str:
+    """Cooperates exactly when told that everybody is the same model [hofstadter1985]."""
+    rule = "If all of us are instances of the same model I choose {cooperate}, otherwise {defect}."
+    return _answer(question, rule, Action.COOPERATE if _are_all_alike(_told(question)) else Action.DEFECT)
+
+
+PERSONAS: Mapping[str, Persona] = {
+    persona.__name__: persona for persona in (always_c, always_d, coin, tit_for_tat, superrational)
+}
+
+
+class ScriptedEndpoint:
+    """Personas behind the shape of an OpenAI-compatible endpoint, in this process and without a network.
+
+    Args:
+        seed: Decides, with the text and how often it was asked before, a call that brings no seed of its own.
+            Such calls agree between two runs only if equal texts come in the same order: send seeds.
+    """
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self._seed = seed
+        self._asked: Counter[str] = Counter()
+
+    async def complete(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The chat completion of a request body whose `model` is `scripted/<persona>`.
+
+        Raises:
+            ModelRejected: There is no such persona.
+        """
+        return chat_completion(body, self.reply(str(body["model"]).rpartition("/")[2], body))
+
+    def reply(self, name: str, body: Mapping[str, Any]) -> str:
+        """What the persona of that name says to a request body.
+
+        Raises:
+            ModelRejected: There is no such persona.
+        """
+        if name not in PERSONAS:
+            known = list(PERSONAS)
+            raise ModelRejected(
+                f"no persona is called {name!r}, as model_type {body['model']!r} asks: "
+                f"there are {', '.join(known)}{nearest(name, known)}",
+                model=str(body["model"]),
+                endpoint="scripted",
+                status=404,
+            )
+        key, choices = _demanded(body)
+        messages = messages_of(body)
+        answer = PERSONAS[name](Question(messages, self._seed_of(body, messages), choices))
+        if answer not in choices:
+            return answer
+        return json.dumps(answer if key is None else {key: answer})
+
+    def _seed_of(self, body: Mapping[str, Any], messages: Sequence[Message]) -> int:
+        if body.get("seed") is not None:
+            return int(body["seed"])
+        text = repr([(message.role, message.content) for message in messages])
+        asked = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        self._asked[asked] += 1
+        return placed_seed(self._seed, asked, self._asked[asked])
+
+
+def chat_completion(body: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """A free reply in the shape of OpenAI's chat completions; a token is a word."""
+    tokens_in = sum(len(message.content.split()) for message in messages_of(body))
+    tokens_out = len(text.split())
+    return {
+        "id": f"scripted-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}",
+        "object": "chat.completion",
+        "created": 0,
+        "model": body["model"],
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": None}
+        ],
+        "usage": {
+            "prompt_tokens": tokens_in,
+            "completion_tokens": tokens_out,
+            "total_tokens": tokens_in + tokens_out,
+            "cost": 0.0,
+        },
+    }
+
+
+def messages_of(body: Mapping[str, Any]) -> tuple[Message, ...]:
+    """The messages of a request body; of a content in parts, its text."""
+    return tuple(Message(str(message["role"]), _content(message.get("content"))) for message in body["messages"])
+
+
+def _content(content: object) -> str:
+    if isinstance(content, list):
+        return "\n".join(str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
+    return "" if content is None else str(content)
+
+
+def _demanded(body: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    """The key and the labels that a JSON schema holds the answer to: `{"action": <label>}` or a bare string."""
+    schema = ((body.get("response_format") or {}).get("json_schema") or {}).get("schema") or {}
+    if "enum" in schema:
+        return None, tuple(schema["enum"])
+    for key, rule in (schema.get("properties") or {}).items():
+        if "enum" in rule:
+            return key, tuple(rule["enum"])
+    return None, ()
+
+
+def _answer(question: Question, rule: str, action: Action) -> str:
+    """The rule in words where a strategy is asked for, else the label of the action."""
+    labels = _labels(_told(question))
+    if labels is None:
+        return NO_GAME
+    if not question.choices and _STRATEGY_REQUEST.search(_last_user_message(question)):
+        return rule.format(cooperate=labels[Action.COOPERATE], defect=labels[Action.DEFECT])
+    label = labels[action]
+    if not question.choices:
+        return label
+    return next((choice for choice in question.choices if choice.casefold() == label.casefold()), NO_GAME)
+
+
+def _told(question: Question) -> str:
+    """All that was said to the agent, without the strategy it wrote itself: own words are no facts about others."""
+    return "\n".join(_OWN_STRATEGY.sub("", message.content) for message in question.messages)
+
+
+def _last_user_message(question: Question) -> str:
+    said = [message.content for message in question.messages if message.role == "user"]
+    return _OWN_STRATEGY.sub("", said[-1]) if said else ""
+
+
+def _labels(text: str) -> dict[Action, str] | None:
+    """Action → its word: of the two mutual outcomes, cooperation is the one that pays more."""
+    mutual = {own: float(points) for own, other, points in _PAYOFF.findall(text) if own.casefold() == other.casefold()}
+    if len(mutual) != 2 or len(set(mutual.values())) != 2:
+        return None
+    defect, cooperate = sorted(mutual, key=mutual.__getitem__)
+    return {Action.COOPERATE: cooperate, Action.DEFECT: defect}
+
+
+def _latest_action(question: Question) -> Action | None:
+    """What the other did in the last match shown; None when none is."""
+    text = _told(question)
+    past = _PAST_MATCH.findall(text)
+    if not past:
+        return None
+    latest = past[-1][1].casefold()
+    return next((action for action, label in (_labels(text) or {}).items() if label.casefold() == latest), None)
+
+
+def _are_all_alike(text: str) -> bool:
+    """Whether sentences call the players the same model, and none of them denies, hedges or limits it."""
+    sentences = [sentence for sentence in _SENTENCE_END.split(text) if _SAMENESS.search(sentence)]
+    return bool(sentences) and not any(_DENIAL.search(sentence) for sentence in sentences)

@@ -1,0 +1,92 @@
+"""An agent asks its model: for a strategy once a round, for an action in each match."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from acausal.config import Config
+from acausal.design.parsing import Reading, read_decision, read_strategy
+from acausal.design.population import Agent
+from acausal.design.prompts import PastMatch, Prompts, anonymous_id
+from acausal.design.seeds import placed_seed
+from acausal.records import Place, Purpose, Reply, Request, Status, StrategyRecord
+
+
+class Model(Protocol):
+    """Whatever answers requests: the client, or a script in a test."""
+
+    async def complete(self, request: Request) -> Reply:
+        """The reply, or the reason why there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What came of asking for an action."""
+
+    reading: Reading
+    served_by: str | None
+    substituted: bool
+    """True also when the strategy it follows was written by a substitute."""
+    call_key: str
+
+
+class Asker:
+    """Puts the questions of one cell to its models."""
+
+    def __init__(self, config: Config, prompts: Prompts, model: Model) -> None:
+        self._config = config
+        self._prompts = prompts
+        self._model = model
+        self._choices = tuple(prompts.labels.values())
+
+    def deciding_slot(self, agent: Agent) -> str:
+        """The slot that decides for an agent: `sub_model` where strategies are delegated to one, else its own."""
+        delegated = self._config.protocol.strategy is not None
+        return self._config.sub_model if delegated and self._config.sub_model is not None else agent.model
+
+    async def strategy(self, agent: Agent, replicate: int, round_: int) -> StrategyRecord:
+        """Ask an agent for its strategy of a round."""
+        place = Place(replicate, round_, agent.id, Purpose.STRATEGY)
+        seed = placed_seed(self._config.seed, "strategy", replicate, round_, agent.id)
+        reply = await self._model.complete(Request(place, agent.model, self._prompts.strategy(), (), seed))
+        text, status, reason = read_strategy(reply)
+        return StrategyRecord(
+            replicate=replicate,
+            round=round_,
+            agent=agent.id,
+            model=self._config.models[agent.model].model_type,
+            served_by=reply.served_by,
+            substituted=reply.substituted,
+            status=status,
+            strategy=text,
+            reasoning=reply.reasoning,
+            call_key=reply.key,
+            reason=reason,
+        )
+
+    async def decision(
+        self, agent: Agent, place: Place, strategy: StrategyRecord | None, history: Sequence[PastMatch], meeting: int
+    ) -> Choice:
+        """Ask an agent for its action in a match.
+
+        Args:
+            place: Of the decision; names match and co-player.
+            strategy: What the agent wrote this round; None under a protocol without strategies.
+            history: Its own earlier matches of this round, in schedule order.
+            meeting: Number of this meeting among the agent's own of the round, from 1.
+        """
+        if strategy is not None and strategy.status is not Status.LEGIBLE:
+            # Nothing to decide with: the strategy's fate is the decision's, and no call is wasted on it.
+            reading = Reading(None, strategy.status, f"no strategy: {strategy.reason}")
+            return Choice(reading, None, False, strategy.call_key)
+        shown = history if self._config.condition.shows.own_matches else ()
+        messages = self._prompts.decision(
+            strategy=strategy.strategy if strategy is not None else None, history=shown, coplayer=anonymous_id(meeting)
+        )
+        seed = placed_seed(self._config.seed, "decision", place.replicate, place.round, agent.id, place.coplayer)
+        reply = await self._model.complete(Request(place, self.deciding_slot(agent), messages, self._choices, seed))
+        substituted = reply.substituted or (strategy is not None and strategy.substituted)
+        return Choice(read_decision(reply, self._prompts.labels), reply.served_by, substituted, reply.key)

@@ -1,0 +1,50 @@
+"""What every test gets: no network beyond loopback, and a configuration composed from conf/."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from acausal.config import Config, conf_dir, from_hydra, register_schema
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail any connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
+        assert host in ("127.0.0.1", "::1", "localhost"), f"a test tried to reach {host}"
+        connect(self, address)  # type: ignore[arg-type]  # whatever the socket itself accepts
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schema() -> None:
+    register_schema()
+
+
+@pytest.fixture
+def composed() -> Iterator[Callable[..., Config]]:
+    """`composed("scenario=homogeneous", …)`: the checked configuration of a command line."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        yield lambda *overrides: from_hydra(compose("config", list(overrides)))
+
+
+@pytest.fixture
+def scripted(composed: Callable[..., Config]) -> Callable[..., Config]:
+    """The same, with personas in all slots: always_c in a, always_d in b, tit_for_tat in c."""
+
+    def configuration(*overrides: str) -> Config:
+        slots = [f"model@models.{slot}=scripted" for slot in "abc"]
+        kinds = [f"models.{slot}.model_type=scripted/{name}" for slot, name in zip("ab", ("always_c", "always_d"), strict=True)]
+        return composed(*slots, *kinds, *overrides)
+
+    return configuration

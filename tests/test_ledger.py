@@ -1,0 +1,132 @@
+"""Every reply is on disk before it is used, and is never paid for twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from acausal.errors import LedgerError
+from acausal.models.ledger import FILE, MANIFEST, Ledger, call_key
+from acausal.records import Place, Purpose, Reply
+
+IDENTITY = {"seed": 0, "num_rounds": 3}
+PLACE = Place(1, 2, 3, Purpose.DECISION, match=4, coplayer=5)
+BODY = {"model": "m", "messages": [{"role": "user", "content": "choose"}], "temperature": 0.7}
+REPLY = Reply(
+    key=call_key(PLACE, BODY),
+    model="m",
+    served_by="m",
+    substituted=False,
+    text="DEFECT",
+    reasoning="because",
+    finish_reason="stop",
+    tokens_in=10,
+    tokens_out=1,
+    cost_usd=0.001,
+    latency_s=0.5,
+    attempts=2,
+)
+FAILURE = replace(REPLY, text=None, served_by=None, error="503")
+
+
+def write(directory: Path, *replies: Reply) -> None:
+    with Ledger(directory, IDENTITY) as ledger:
+        for reply in replies:
+            ledger.append(PLACE, BODY, reply, {"provider": "p"})
+
+
+def test_a_reply_comes_back_as_it_was_but_marked_replayed(tmp_path: Path) -> None:
+    write(tmp_path, REPLY)
+    with Ledger(tmp_path, IDENTITY) as ledger:
+        assert ledger.get(REPLY.key) == replace(REPLY, replayed=True)
+        assert ledger.get("unknown") is None
+
+
+def test_a_line_is_on_disk_before_append_returns(tmp_path: Path) -> None:
+    with Ledger(tmp_path, IDENTITY) as ledger:
+        ledger.append(PLACE, BODY, REPLY, {})
+        line = json.loads((tmp_path / FILE).read_text())
+    assert line["request"] == BODY
+    assert (line["replicate"], line["round"], line["agent"], line["purpose"]) == (1, 2, 3, "decision")
+    assert (line["model"], line["served_by"], line["reply"], line["error"]) == ("m", "m", "DEFECT", None)
+
+
+def test_the_key_covers_the_whole_request_and_its_place() -> None:
+    assert call_key(PLACE, BODY) == call_key(PLACE, dict(reversed(BODY.items())))
+    others = [
+        call_key(replace(PLACE, replicate=2), BODY),
+        call_key(replace(PLACE, round=1), BODY),
+        call_key(replace(PLACE, agent=1), BODY),
+        call_key(replace(PLACE, coplayer=1), BODY),
+        call_key(replace(PLACE, purpose=Purpose.STRATEGY), BODY),
+        call_key(PLACE, BODY | {"temperature": 0.8}),
+        call_key(PLACE, BODY | {"model": "n"}),
+        call_key(PLACE, BODY | {"messages": []}),
+    ]
+    assert len({call_key(PLACE, BODY), *others}) == len(others) + 1
+
+
+def test_a_torn_last_line_is_cut_off_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    write(tmp_path, REPLY)
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"key": "torn')
+    write(tmp_path, replace(REPLY, key="next"))
+    lines = (tmp_path / FILE).read_text().splitlines()
+    assert [json.loads(line)["key"] for line in lines] == [REPLY.key, "next"]
+
+
+def test_a_damaged_line_elsewhere_is_named_not_swallowed(tmp_path: Path) -> None:
+    write(tmp_path, REPLY)
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole + b"rubbish\n" + whole)
+    with pytest.raises(LedgerError, match=r"line 2 is damaged .*: restore the file, or remove that line"):
+        Ledger(tmp_path, IDENTITY)
+
+
+def test_a_failure_is_asked_again_unless_the_cell_is_settled(tmp_path: Path) -> None:
+    write(tmp_path, FAILURE)
+    with Ledger(tmp_path, IDENTITY) as ledger:
+        assert ledger.get(REPLY.key) is None
+    with Ledger(tmp_path, IDENTITY, settled=True) as ledger:
+        assert ledger.get(REPLY.key) == replace(FAILURE, replayed=True)
+
+
+def test_a_success_wins_over_failures_of_the_same_call(tmp_path: Path) -> None:
+    write(tmp_path, FAILURE, REPLY, FAILURE)
+    with Ledger(tmp_path, IDENTITY, settled=True) as ledger:
+        assert ledger.get(REPLY.key) == replace(REPLY, replayed=True)
+        assert len(ledger) == 1
+
+
+def test_a_ledger_of_another_configuration_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, REPLY)
+    with pytest.raises(LedgerError, match=r"another configuration: num_rounds was 3, now 5; run with the old values"):
+        Ledger(tmp_path, IDENTITY | {"num_rounds": 5})
+
+
+def test_calls_without_their_manifest_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, REPLY)
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(LedgerError, match="has no ledger.json beside it"):
+        Ledger(tmp_path, IDENTITY)
+
+
+def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> None:
+    with Ledger(tmp_path, IDENTITY), pytest.raises(LedgerError, match="is in use by another run"):
+        Ledger(tmp_path, IDENTITY)
+    Ledger(tmp_path, IDENTITY).close()
+
+
+def test_a_full_disk_stops_the_run_with_its_cure(tmp_path: Path) -> None:
+    (tmp_path / FILE).symlink_to("/dev/full")
+    with Ledger(tmp_path, IDENTITY) as ledger, pytest.raises(LedgerError, match="could not be written .* make room"):
+        ledger.append(PLACE, BODY, REPLY, {})
+
+
+def test_an_unwritable_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(LedgerError, match="cannot be written: .*; choose another hydra.run.dir"):
+        Ledger(tmp_path, IDENTITY)
