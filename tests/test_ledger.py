@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,9 +122,16 @@ def test_a_second_writer_is_refused_until_the_first_is_done(tmp_path: Path) -> N
 
 
 def test_a_full_disk_stops_the_run_with_its_cure(tmp_path: Path) -> None:
-    (tmp_path / FILE).symlink_to("/dev/full")
-    with Ledger(tmp_path, IDENTITY) as ledger, pytest.raises(LedgerError, match="could not be written .* make room"):
-        ledger.append(PLACE, BODY, REPLY, {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Ledger(tmp_path, IDENTITY) as ledger:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(LedgerError, match="could not be written .* make room, then run the same command"):
+                ledger.append(PLACE, BODY, REPLY, {})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    write(tmp_path, REPLY)
+    assert [json.loads(line)["key"] for line in (tmp_path / FILE).read_text().splitlines()] == [REPLY.key]
 
 
 def test_an_unwritable_place_is_refused(tmp_path: Path) -> None:

@@ -74,7 +74,9 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if wants_traceback or error.filename is None:
             raise
-        return _refused(f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir")
+        return _refused(
+            f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir"
+        )
     except KeyboardInterrupt:
         _refused("interrupted")
         return ExitCode.INTERRUPTED
@@ -109,7 +111,9 @@ def _command(job: Any, directory: Path) -> str:
     if job.mode is RunMode.MULTIRUN:
         # In a job the overrides are those of its cell; the sweep's own stand in the command line.
         words = [word for word in sys.argv[1:] if not word.startswith("hydra.sweep.dir=")]
-        return shlex.join(["python", "run.py", *words, f"hydra.sweep.dir={_short(Path(job.sweep.dir).absolute(), here)}"])
+        return shlex.join(
+            ["python", "run.py", *words, f"hydra.sweep.dir={_short(Path(job.sweep.dir).absolute(), here)}"]
+        )
     return shlex.join(["python", "run.py", *overrides, f"hydra.run.dir={_short(directory, here)}"])
 
 

@@ -63,7 +63,9 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> Ex
         ...
 
 
-async def _play(cell: Cell, ledger: Ledger, endpoints: Mapping[str, Endpoint], progress: Progress) -> list[TournamentRecord]:
+async def _play(
+    cell: Cell, ledger: Ledger, endpoints: Mapping[str, Endpoint], progress: Progress
+) -> list[TournamentRecord]:
     """All replicates of a cell, side by side in one loop."""
     client = Client(cell.config, ledger, endpoints, progress.on_reply)
     try:

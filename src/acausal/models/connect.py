@@ -35,7 +35,11 @@ def connect(config: Config, environment: Mapping[str, str]) -> dict[str, Endpoin
         ConfigError: An embedded model cannot be loaded.
     """
     models = {slot: config.models[slot] for slot in config.used_slots}
-    embedded = {repr((model.model_type, model.embedded)) for model in models.values() if model.endpoint.kind is EndpointKind.embedded}
+    embedded = {
+        repr((model.model_type, model.embedded))
+        for model in models.values()
+        if model.endpoint.kind is EndpointKind.embedded
+    }
     # More threads than processors make llama.cpp collapse, so its servers share what there is.
     threads = max(1, (os.cpu_count() or 1) // max(1, len(embedded)))
     loaded: dict[str, EmbeddedEndpoint] = {}

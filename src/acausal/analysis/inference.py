@@ -1,0 +1,62 @@
+"""Estimates with their uncertainty; the replicate is the unit, never the decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A share with its interval, or without one and the reason why."""
+
+    value: float
+    """A fraction in [0, 1], over all decisions that count."""
+    low: float | None
+    high: float | None
+    n: int
+    """Decisions behind the value."""
+    clusters: int
+    """Replicates behind the interval."""
+    method: str
+
+
+def share(successes: Sequence[int], totals: Sequence[int], *, level: float = 0.95) -> Estimate | None:
+    """A share over all decisions, with an interval from its values in the replicates.
+
+    Args:
+        successes: Cooperating decisions per replicate, shape (replicates,).
+        totals: Decisions that count per replicate, shape (replicates,); empty replicates carry no information.
+        level: Coverage of the interval, in (0, 1).
+
+    Returns:
+        None when nothing counts: no data is not 0. One replicate gives no interval. Where every replicate is all 0
+        or all 1 the t interval would have no width, so the exact one-sided bound stands in [clopper1934].
+    """
+    counted = [(won, total) for won, total in zip(successes, totals, strict=True) if total]
+    if not counted:
+        return None
+    n, clusters = sum(total for _, total in counted), len(counted)
+    value = sum(won for won, _ in counted) / n
+    means = [won / total for won, total in counted]
+    if clusters == 1:
+        return Estimate(value, None, None, n, 1, "one replicate: no interval")
+    if value in (0.0, 1.0):
+        width = 1 - (1 - level) ** (1 / clusters)
+        low, high = (0.0, width) if value == 0.0 else (1 - width, 1.0)
+        return Estimate(value, low, high, n, clusters, "exact one-sided bound over replicates")
+    half = _half_width(means, level)
+    if half == 0.0:
+        return Estimate(value, None, None, n, clusters, "all replicates equal: no interval, look for copies")
+    low, high = max(0.0, value - half), min(1.0, value + half)
+    return Estimate(value, low, high, n, clusters, "t interval on replicate means")
+
+
+def _half_width(means: Sequence[float], level: float) -> float:
+    from scipy.stats import t
+
+    clusters = len(means)
+    centre = sum(means) / clusters
+    variance = sum((mean - centre) ** 2 for mean in means) / (clusters - 1)
+    return float(t.ppf((1 + level) / 2, clusters - 1)) * math.sqrt(variance / clusters)

@@ -1,0 +1,158 @@
+"""Cooperation rates: the share of decisions that cooperate among those that count.
+
+A decision counts when it is legible and was made by the model assigned. Everything else is reported beside the rate,
+never inside it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from acausal.analysis.inference import Estimate, share
+from acausal.game import Action
+from acausal.records import Decision, RoundSummary, Status
+
+_Key = TypeVar("_Key", str, int, tuple[str, str], tuple[int, int])
+
+
+@dataclass(frozen=True, slots=True)
+class CallTotals:
+    """What the calls of a run add up to, replayed ones included."""
+
+    calls: int
+    calls_replayed: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float | None
+    """None when the price of some call is unknown."""
+    wall_s: float
+
+
+def cooperation_rate(decisions: Iterable[Decision]) -> Estimate | None:
+    """E1: the share of decisions that cooperate, with an interval over replicates.
+
+    Returns:
+        None when no decision counts: no data is not 0.
+    """
+    won, total = Counter[int](), Counter[int]()
+    for decision in decisions:
+        if decision.counts:
+            total[decision.replicate] += 1
+            won[decision.replicate] += decision.action is Action.COOPERATE
+    replicates = sorted(total)
+    return share([won[replicate] for replicate in replicates], [total[replicate] for replicate in replicates])
+
+
+def grouped(decisions: Iterable[Decision], by: Callable[[Decision], _Key]) -> dict[_Key, list[Decision]]:
+    """Decisions by a key, keys in sorted order."""
+    groups: defaultdict[_Key, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        groups[by(decision)].append(decision)
+    return {key: groups[key] for key in sorted(groups)}
+
+
+def by_model(decisions: Iterable[Decision]) -> dict[str, Estimate | None]:
+    """Model in the agent's seat → its rate."""
+    return {model: cooperation_rate(own) for model, own in grouped(decisions, lambda d: d.agent_model).items()}
+
+
+def by_round(decisions: Iterable[Decision]) -> dict[int, Estimate | None]:
+    """Round → rate over all replicates."""
+    return {round_: cooperation_rate(own) for round_, own in grouped(decisions, lambda d: d.round).items()}
+
+
+def by_round_and_model(decisions: Sequence[Decision]) -> dict[str, dict[int, Estimate | None]]:
+    """Model → round → rate over all replicates."""
+    return {model: by_round(own) for model, own in grouped(decisions, lambda d: d.agent_model).items()}
+
+
+def matrix(decisions: Iterable[Decision]) -> dict[tuple[str, str], Estimate | None]:
+    """(model, co-player's model) → rate of the first against the second; pairs that never met are absent."""
+    met = grouped(decisions, lambda d: (d.agent_model, d.coplayer_agent_model))
+    return {pair: cooperation_rate(own) for pair, own in met.items()}
+
+
+def within_model(decisions: Iterable[Decision]) -> Estimate | None:
+    """The rate among agents of one model meeting each other."""
+    return cooperation_rate(d for d in decisions if d.agent_model == d.coplayer_agent_model)
+
+
+def cross_model(decisions: Iterable[Decision]) -> Estimate | None:
+    """The rate among agents of different models meeting each other."""
+    return cooperation_rate(d for d in decisions if d.agent_model != d.coplayer_agent_model)
+
+
+def legible_share(decisions: Sequence[Decision]) -> float | None:
+    """The share of decisions from which an action was read; None over nothing."""
+    return sum(d.status is Status.LEGIBLE for d in decisions) / len(decisions) if decisions else None
+
+
+def bounds(decisions: Sequence[Decision]) -> tuple[float, float] | None:
+    """The rate if every decision that does not count had defected, and if it had cooperated [manski1990]."""
+    if not decisions:
+        return None
+    cooperated = sum(d.counts and d.action is Action.COOPERATE for d in decisions)
+    missing = sum(not d.counts for d in decisions)
+    return cooperated / len(decisions), (cooperated + missing) / len(decisions)
+
+
+def round_summaries(decisions: Iterable[Decision]) -> tuple[RoundSummary, ...]:
+    """One summary per replicate and round, in that order."""
+    rounds = grouped(decisions, lambda d: (d.replicate, d.round))
+    return tuple(_round_summary(replicate, round_, own) for (replicate, round_), own in rounds.items())
+
+
+def summary(decisions: Sequence[Decision], totals: CallTotals) -> dict[str, Any]:
+    """The content of summary.json: rates as fractions in [0, 1] or None over nothing, and what they rest on."""
+    estimates = {
+        "cooperation_rate": cooperation_rate(decisions),
+        "cooperation_rate_within_model": within_model(decisions),
+        "cooperation_rate_cross_model": cross_model(decisions),
+    }
+    models = by_model(decisions)
+    statuses = Counter(decision.status for decision in decisions)
+    extremes = bounds(decisions)
+    return (
+        {name: _value(estimate) for name, estimate in estimates.items()}
+        | {"cooperation_rate_by_model": {model: _value(estimate) for model, estimate in models.items()}}
+        | {"decisions": len(decisions)}
+        | {status.value: statuses[status] for status in Status}
+        | {"substituted": sum(decision.substituted for decision in decisions)}
+        | asdict(totals)
+        | {
+            "bounds": None
+            if extremes is None
+            else {"all_missing_defect": extremes[0], "all_missing_cooperate": extremes[1]}
+        }
+        | {"estimates": {name: _fields(estimate) for name, estimate in estimates.items()}}
+        | {"estimates_by_model": {model: _fields(estimate) for model, estimate in models.items()}}
+    )
+
+
+def _round_summary(replicate: int, round_: int, decisions: Sequence[Decision]) -> RoundSummary:
+    scores = {decision.agent: 0.0 for decision in sorted(decisions, key=lambda d: d.agent)}
+    for decision in decisions:
+        scores[decision.agent] += decision.payoff or 0.0  # a void match adds nothing
+    return RoundSummary(
+        replicate=replicate,
+        round=round_,
+        decisions=len(decisions),
+        legible=sum(decision.status is Status.LEGIBLE for decision in decisions),
+        cooperation_rate=_value(cooperation_rate(decisions)),
+        cooperation_rate_by_model={model: _value(estimate) for model, estimate in by_model(decisions).items()},
+        cooperation_rate_within_model=_value(within_model(decisions)),
+        cooperation_rate_cross_model=_value(cross_model(decisions)),
+        scores=scores,
+        power={decision.agent: decision.power for decision in sorted(decisions, key=lambda d: d.agent)},
+    )
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.value
+
+
+def _fields(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else asdict(estimate)
