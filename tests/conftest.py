@@ -44,7 +44,10 @@ def scripted(composed: Callable[..., Config]) -> Callable[..., Config]:
 
     def configuration(*overrides: str) -> Config:
         slots = [f"model@models.{slot}=scripted" for slot in "abc"]
-        kinds = [f"models.{slot}.model_type=scripted/{name}" for slot, name in zip("ab", ("always_c", "always_d"), strict=True)]
+        kinds = [
+            f"models.{slot}.model_type=scripted/{name}"
+            for slot, name in zip("ab", ("always_c", "always_d"), strict=True)
+        ]
         return composed(*slots, *kinds, *overrides)
 
     return configuration

@@ -16,9 +16,18 @@ C, D = Action.COOPERATE, Action.DEFECT
 LABELS = {C: "COOPERATE", D: "DEFECT"}
 
 
-def reply(text: str | None, *, error: str | None = None, finish_reason: str | None = "stop", refusal: str | None = None) -> Reply:
+def reply(
+    text: str | None, *, error: str | None = None, finish_reason: str | None = "stop", refusal: str | None = None
+) -> Reply:
     return Reply(
-        key="k", model="m", served_by="m", substituted=False, text=text, error=error, finish_reason=finish_reason, refusal=refusal
+        key="k",
+        model="m",
+        served_by="m",
+        substituted=False,
+        text=text,
+        error=error,
+        finish_reason=finish_reason,
+        refusal=refusal,
     )
 
 
@@ -117,7 +126,11 @@ def test_a_reply_cut_off_is_missing_with_its_reason() -> None:
 
 def test_a_strategy_is_kept_whole_or_not_at_all() -> None:
     assert read_strategy(reply(" Always cooperate. ")) == ("Always cooperate.", Status.LEGIBLE, None)
-    assert read_strategy(reply("Always coop", finish_reason="length")) == (None, Status.ILLEGIBLE, "finish_reason length")
+    assert read_strategy(reply("Always coop", finish_reason="length")) == (
+        None,
+        Status.ILLEGIBLE,
+        "finish_reason length",
+    )
     assert read_strategy(reply("")) == (None, Status.ILLEGIBLE, "empty")
     assert read_strategy(reply(None, error="gone"))[1] is Status.FAILED
     assert read_strategy(reply("I'm sorry, I can't take part."))[1] is Status.REFUSED

@@ -45,7 +45,9 @@ def test_conditions_differ_in_their_disclosure_and_nowhere_else(composed: Callab
 
 def test_the_control_says_nothing_of_who_the_others_are(composed: Callable[..., Config]) -> None:
     prompts = Prompts(composed("condition=control"))
-    text = as_text(prompts.strategy()) + as_text(prompts.decision(strategy="S.", history=HISTORY, coplayer="participant 3"))
+    text = as_text(prompts.strategy()) + as_text(
+        prompts.decision(strategy="S.", history=HISTORY, coplayer="participant 3")
+    )
     found = re.findall(r"identical|same|similar|copy|copies|instance|\bAI\b|model|human|opponent|rational|%", text)
     assert found == []
 
@@ -58,13 +60,21 @@ def test_payoffs_in_the_text_come_from_the_matrix_in_force(composed: Callable[..
 
 def test_labels_replace_the_words_everywhere(composed: Callable[..., Config]) -> None:
     prompts = Prompts(composed("game.labels.cooperate=J", "game.labels.defect=F"))
-    text = as_text(prompts.strategy()) + as_text(prompts.decision(strategy="S.", history=HISTORY, coplayer="participant 3"))
+    text = as_text(prompts.strategy()) + as_text(
+        prompts.decision(strategy="S.", history=HISTORY, coplayer="participant 3")
+    )
     assert not re.search("cooperate|defect", text, re.IGNORECASE)
     assert "you J, the other F" in text
 
 
 def test_numbers_of_points_are_worded_once() -> None:
-    assert [points(number) for number in (0, 1, 1.0, 0.5, 3)] == ["0 points", "1 point", "1 point", "0.5 points", "3 points"]
+    assert [points(number) for number in (0, 1, 1.0, 0.5, 3)] == [
+        "0 points",
+        "1 point",
+        "1 point",
+        "0.5 points",
+        "3 points",
+    ]
 
 
 def test_a_strategy_with_template_marks_is_quoted_not_executed(composed: Callable[..., Config]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,11 @@ from acausal.complaint import complaint
 from acausal.config import Config, check_keys, conf_dir, from_hydra, register_schema
 from acausal.errors import AcausalError, ConfigError
 from acausal.status import ExitCode
+
+
+_FREE_FORM = re.compile(
+    r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
+)
 
 
 def main() -> None:
@@ -58,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         0 done; 1 the user's mistake, or a sweep with failed cells; 2 stopped by the budget; 3 no estimate;
         130 interrupted.
     """
-    sys.argv = [sys.argv[0], *arguments]
+    sys.argv = [sys.argv[0], *map(_opened, arguments)]
     wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing several lines
     register_schema()
@@ -78,29 +84,35 @@ def run(arguments: Sequence[str]) -> int:
             f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir"
         )
     except KeyboardInterrupt:
-        _refused("interrupted")
+        _say("interrupted")
         return ExitCode.INTERRUPTED
     except SystemExit as end:
         return max(int(end.code or 0), SweepCallback.end() or 0)
     return SweepCallback.end() or 0
 
 
+def _opened(argument: str) -> str:
+    """An override of a free-form mapping, prefixed so that it may bring keys that no file has yet."""
+    return f"++{argument}" if _FREE_FORM.match(argument) else argument
+
+
 def _play(node: DictConfig) -> None:
     """Hydra's task: one cell. Ends the program with its code, unless it is one cell of a sweep that goes on."""
-    from acausal.experiment import Cell, run_cell  # heavy; a refusal or --help does not need it
+    from acausal.experiment import Cell, run_cell  # heavy: a refusal or --help does without
+    from acausal.sweep import note_end
 
     job = HydraConfig.get()
     directory = Path(job.runtime.output_dir)
     in_sweep = job.mode is RunMode.MULTIRUN
-    cell = Cell(
-        config=from_hydra(node),
-        directory=directory,
-        go_on=_command(job, directory),
-        number=int(job.job.num) if in_sweep else None,
-        sweep_directory=Path(job.sweep.dir).absolute() if in_sweep else None,
-    )
-    code = run_cell(cell, os.environ, Console())
-    if not in_sweep or code is ExitCode.INTERRUPTED:
+    sweep_directory = Path(job.sweep.dir).absolute() if in_sweep else None
+    number = int(job.job.num) if in_sweep else None
+    cell = Cell(from_hydra(node), directory, _command(job, directory), number, sweep_directory)
+    code, message = run_cell(cell, os.environ, Console())
+    if message:
+        _say(message)
+    if sweep_directory is not None:
+        note_end(sweep_directory, cell.title, directory, code, message)
+    if sweep_directory is None or code is ExitCode.INTERRUPTED:
         sys.exit(code)
 
 
@@ -187,8 +199,12 @@ def _read_dotenv() -> None:
 
 
 def _refused(message: str) -> int:
-    sys.stderr.write(f"acausal: {message}\n")
+    _say(message)
     return ExitCode.REFUSED
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"acausal: {message}\n")
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -1,29 +1,37 @@
 """One cell from configuration to report: builds the parts, plays, analyses, reports, tracks.
 
-The only module that knows them all. Running it again over a cell's ledger is how a run resumes, and how it is audited.
+Running it again over a cell's ledger is how a run resumes, and how it is audited.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import signal
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from acausal.config import Config, check_keys, identity
+from acausal import provenance
+from acausal.analysis.rates import CallTotals
+from acausal.config import Config, check_keys, flat_config, identity
 from acausal.errors import AcausalError, Interrupted
 from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
+from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_tournament
-from acausal.progress import Progress
+from acausal.progress import Progress, Tally, duration
+from acausal.report.terminal import result_table
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
+from acausal.tracking import Run, ui_command
+
+_TRACKED_AS = {ExitCode.DONE: "FINISHED", ExitCode.BUDGET: "KILLED", ExitCode.INTERRUPTED: "KILLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +41,20 @@ class Cell:
     config: Config
     directory: Path
     """Where its outputs go; it exists."""
-    go_on: str
-    """The command that runs the same cell, or its sweep, into the same directory."""
+    command: str
+    """What runs the same cell, or its sweep, into the same directory."""
     number: int | None = None
     """Place in its sweep; None for a run of its own."""
     sweep_directory: Path | None = None
 
+    @property
+    def title(self) -> str:
+        """What to call the cell among others."""
+        name = f"{self.config.scenario.name}, {self.config.condition.name}"
+        return name if self.number is None else f"{self.number}: {name}"
 
-def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> ExitCode:
+
+def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> tuple[ExitCode, str]:
     """Play a cell, or go on with one, and write everything it gives.
 
     Args:
@@ -48,37 +62,170 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> Ex
         console: Where progress and results are shown.
 
     Returns:
-        The exit code; the reason of every other than DONE has been shown and kept in status.json.
+        The exit code, and the reason of every other than DONE: a line for the user, kept in status.json too.
     """
     before = read_status(cell.directory)
     settled = before is not None and before.state == "done" and not cell.config.retry_failed
+    started = time.monotonic()
     try:
         check_keys(cell.config, environment)
         endpoints = connect(cell.config, environment)
         with Ledger(cell.directory, identity(cell.config), settled=settled) as ledger:
             RUNNING.write(cell.directory)
-            status = _run(cell, ledger, endpoints, console)
-            ...
+            run = Run(cell.directory, cell.config.tracking.experiment) if cell.config.tracking.enabled else None
+            with Progress(cell.config, console) as progress:
+                try:
+                    tournaments = asyncio.run(_play(cell, ledger, endpoints, run, progress))
+                except AcausalError as error:
+                    return _ended_early(cell, run, error)
+            return _finished(cell, tournaments, _totals(progress.tally, time.monotonic() - started), run, console)
     except AcausalError as error:
-        ...
+        # Refused before the ledger was ours: whatever status the directory has is another run's.
+        return code_of(error), str(error)
+
+
+def _ended_early(cell: Cell, run: Run | None, error: AcausalError) -> tuple[ExitCode, str]:
+    code = code_of(error)
+    message = f"{error}; everything paid for is in {cell.directory}; go on with: {cell.command}"
+    status_of(code, message).write(cell.directory)
+    if run is not None:
+        run.finish(None, _TRACKED_AS.get(code, "FAILED"))
+    return code, message
+
+
+def _finished(
+    cell: Cell, tournaments: Sequence[TournamentRecord], totals: CallTotals, run: Run | None, console: Console
+) -> tuple[ExitCode, str]:
+    """Write, show and track what was played."""
+    results = write_outputs(cell.config, cell.directory, tournaments, totals, cell.command)
+    code, message = _verdict(results)
+    if run is not None:
+        run.finish(tracked(cell.directory, results), _TRACKED_AS.get(code, "FAILED"))
+    status_of(code, message).write(cell.directory)
+    _show(cell, results, run, console)
+    return code, message
+
+
+def _verdict(results: Results) -> tuple[ExitCode, str]:
+    if results.summary["cooperation_rate"] is not None:
+        return ExitCode.DONE, ""
+    reason, count = why_missing(results.decisions).most_common(1)[0] if results.decisions else ("", 0)
+    because = f"; {count} of them: {reason}" if reason else ""
+    return (
+        ExitCode.NO_ESTIMATE,
+        f"no estimate: none of {len(results.decisions)} decisions is legible and from the model assigned{because}",
+    )
+
+
+def _show(cell: Cell, results: Results, run: Run | None, console: Console) -> None:
+    console.print(result_table(results.decisions, f"Cooperation: {cell.title}"))
+    summary = results.summary
+    cost = "unknown cost" if summary["cost_usd"] is None else f"${summary['cost_usd']:.4f}"
+    lines = [
+        f"{summary['calls']} calls ({summary['calls_replayed']} replayed), {summary['tokens_in']:,} tokens in, "
+        f"{summary['tokens_out']:,} out, {cost}, {duration(summary['wall_s'])}",
+        f"outputs  {cell.directory}",
+        f"report   {cell.directory / 'report.html'}",
+    ]
+    if run is not None:
+        lines.append(f"MLflow   {ui_command()}" if run.warning is None else f"warning  {run.warning}")
+    if summary["failed"]:
+        lines.append(f"failed   {summary['failed']} decisions; ask again with: {cell.command} retry_failed=true")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _totals(tally: Tally, wall_s: float) -> CallTotals:
+    return CallTotals(
+        calls=tally.calls,
+        calls_replayed=tally.replayed,
+        tokens_in=tally.tokens_in,
+        tokens_out=tally.tokens_out,
+        cost_usd=None if tally.unpriced else tally.cost_usd,
+        wall_s=wall_s,
+    )
 
 
 async def _play(
-    cell: Cell, ledger: Ledger, endpoints: Mapping[str, Endpoint], progress: Progress
+    cell: Cell, ledger: Ledger, endpoints: Mapping[str, Endpoint], run: Run | None, progress: Progress
 ) -> list[TournamentRecord]:
-    """All replicates of a cell, side by side in one loop."""
+    """All replicates of a cell, side by side in one loop, while MLflow opens the cell's run in a thread.
+
+    Raises:
+        AcausalError: What ended the play early; everything paid for is in the ledger.
+    """
+    opening = asyncio.create_task(asyncio.to_thread(_open_run, cell, run)) if run is not None else None
     client = Client(cell.config, ledger, endpoints, progress.on_reply)
     try:
-        with _halting(client):
+        with _halting_on_signals(client):
             async with asyncio.TaskGroup() as group:
                 tournaments = [
                     group.create_task(play_tournament(cell.config, client, replicate, progress.on_event))
                     for replicate in range(1, cell.config.replicates + 1)
                 ]
-    except* AcausalError as errors:
-        raise _first(errors) from None
-    except* asyncio.CancelledError:
-        ...
+    except BaseExceptionGroup as errors:
+        raise _cause(errors) from None
+    except asyncio.CancelledError:
+        raise Interrupted("interrupted") from None
     finally:
         await client.close()
+        if opening is not None:
+            await opening
     return [tournament.result() for tournament in tournaments]
+
+
+def _open_run(cell: Cell, run: Run) -> None:
+    config = cell.config
+    commit = provenance.git_commit()
+    run.start(
+        cell.title,
+        params=flat_config(config),
+        tags={
+            "scenario": config.scenario.name,
+            "condition": config.condition.name,
+            "roster": config.roster,
+            "model_distribution": json.dumps(config.seats),
+            "models": json.dumps({slot: config.models[slot].model_type for slot in config.used_slots}),
+        }
+        | ({"git_commit": commit} if commit is not None else {}),
+        sweep_directory=cell.sweep_directory,
+    )
+
+
+@contextmanager
+def _halting_on_signals(client: Client) -> Iterator[None]:
+    """Ctrl-C and SIGTERM stop sending and let calls in flight land; a second one leaves at once."""
+    loop, play = asyncio.get_running_loop(), asyncio.current_task()
+    landing: list[asyncio.Task[None]] = []
+
+    async def land() -> None:
+        await client.landed()
+        if play is not None:
+            play.cancel()
+
+    def halt() -> None:
+        if landing:
+            if play is not None:
+                play.cancel()
+            return
+        client.halt(Interrupted("interrupted"))
+        landing.append(loop.create_task(land()))
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, halt)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+        for task in landing:
+            task.cancel()
+
+
+def _cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a group of failed tasks is about: the first error of ours, else the first of all."""
+    ours = errors.subgroup(AcausalError)
+    group: BaseExceptionGroup[BaseException] = ours if ours is not None else errors
+    first = group.exceptions[0]
+    return _cause(first) if isinstance(first, BaseExceptionGroup) else first

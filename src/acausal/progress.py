@@ -108,7 +108,8 @@ class Progress:
     def __enter__(self) -> Progress:
         if not self._live and not self._off:
             self._say(
-                f"{self._title()}: {self._total_rounds} rounds, {self._total_matches} matches, {self._total_calls} calls"
+                f"{self._title()}: {self._total_rounds} rounds, {self._total_matches} matches, "
+                f"{self._total_calls} calls"
             )
         self._display.__enter__()
         return self
@@ -152,8 +153,8 @@ class Progress:
         replayed = f" ({tally.replayed} replayed)" if tally.replayed else ""
         failed = f", {tally.failed} failed" if tally.failed else ""
         return (
-            f"{tally.matches}/{self._total_matches} matches, {tally.calls}/{self._total_calls} calls{replayed}{failed}, "
-            f"{tally.tokens_in:,} tokens in, {tally.tokens_out:,} out, {tally.cost}"
+            f"{tally.matches}/{self._total_matches} matches, "
+            f"{tally.calls}/{self._total_calls} calls{replayed}{failed}, {tally.tokens_in:,} tokens in, {tally.tokens_out:,} out, {tally.cost}"
         )
 
     def _left(self) -> str:
