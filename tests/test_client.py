@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -276,7 +277,7 @@ def test_no_window_holds_more_than_the_rate_limit(bench: Bench) -> None:
         return [seen.at_s for seen in simulator.requests]
 
     at_s = bench.run(act, "models.a.rate_limit=1200")  # one each 50 ms
-    gaps = [later - earlier for earlier, later in zip(at_s, at_s[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(at_s)]
     assert at_s[-1] - at_s[0] >= 9 * 0.05 * 0.95
     assert all(at_s[number + 4] - at_s[number] >= 3 * 0.05 for number in range(6)), gaps
 

@@ -62,6 +62,10 @@ def arbitrary(request: Request) -> str:
     return "COOPERATE" if placed_seed(1, str(request.messages), request.place.agent) % 2 else "DEFECT"
 
 
+def _jitter(chance: random.Random) -> Callable[[Request], float]:
+    return lambda _: chance.random() / 200
+
+
 def test_everybody_meets_everybody_once_a_round(scripted: Callable[..., Config]) -> None:
     record = played(scripted("num_rounds=2"), ScriptedModel())
     assert len(record.strategies) == 20
@@ -74,8 +78,7 @@ def test_results_do_not_depend_on_reply_order(scripted: Callable[..., Config]) -
     config = scripted("num_rounds=2")
     records = []
     for seed in range(3):
-        chance = random.Random(seed)
-        records.append(played(config, ScriptedModel(arbitrary, lambda _, chance=chance: chance.random() / 200)))
+        records.append(played(config, ScriptedModel(arbitrary, _jitter(random.Random(seed)))))
     assert records[0] == records[1] == records[2]
 
 

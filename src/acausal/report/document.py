@@ -1,0 +1,152 @@
+"""The report of a cell for people: report.md and report.html, with the same content."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from acausal.analysis.inference import Estimate
+from acausal.analysis.rates import cooperation_rate, cross_model, legible_share, within_model
+from acausal.game import Payoffs
+from acausal.records import Decision
+from acausal.report.rows import interval, percent, rate_rows
+from acausal.report.tables import write_text
+
+MOST_MISSING = 0.05
+"""Above this share of missing decisions a report warns before it says anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellReport:
+    """What the report of a cell says."""
+
+    scenario: str
+    condition: str
+    protocol: str
+    game: str
+    roster: str
+    disclosure: str
+    payoffs: Payoffs
+    models: Mapping[str, str]
+    """Slot → provider's id."""
+    seats: Mapping[str, int]
+    """Slot → number of agents."""
+    seed: int
+    num_rounds: int
+    replicates: int
+    decisions: Sequence[Decision]
+    summary: Mapping[str, Any]
+    """The content of summary.json."""
+    prompts: Sequence[tuple[str, str]]
+    """Title and text of each question, as agents read it."""
+    figures: Sequence[Path]
+    version: str
+    git_commit: str | None
+    fingerprint: str
+    command: str
+    failures: Mapping[str, int]
+    """Why actions are missing → how many."""
+
+
+def write_report(directory: Path, report: CellReport) -> None:
+    """Write report.md and report.html; the latter is one file that needs nothing beside it."""
+    words = _words(report, directory)
+    environment = Environment(
+        loader=PackageLoader("acausal.report", "templates"),
+        autoescape=lambda name: bool(name and name.endswith("html.j2")),  # what models wrote is not to be trusted
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("report.md", "report.html"):
+        write_text(directory / name, environment.get_template(f"{name}.j2").render(words))
+
+
+def findings(report: CellReport) -> list[str]:
+    """What the cell shows, in plain sentences with their uncertainty."""
+    summary, decisions = report.summary, report.decisions
+    rate = cooperation_rate(decisions)
+    if rate is None:
+        return [f"No estimate: none of {summary['decisions']} decisions is legible and from the model assigned."]
+    said = [
+        f"{percent(rate.value)} of {rate.n} decisions cooperate ({_certainty(rate)}); "
+        f"{percent(legible_share(decisions))} of {summary['decisions']} replies were legible."
+    ]
+    within, cross = within_model(decisions), cross_model(decisions)
+    if within is not None and cross is not None:
+        said.append(
+            f"Between agents of the same model {percent(within.value)} of {within.n} cooperate ({_certainty(within)}), "
+            f"between agents of different models {percent(cross.value)} of {cross.n} ({_certainty(cross)})."
+        )
+    missing = summary["decisions"] - rate.n
+    if missing:
+        low, high = summary["bounds"]["all_missing_defect"], summary["bounds"]["all_missing_cooperate"]
+        said.append(
+            f"{missing} decisions do not count: the rate lies between {percent(low)} (all of them defect) "
+            f"and {percent(high)} (all cooperate)."
+        )
+    if summary["substituted"]:
+        said.append(f"{summary['substituted']} decisions come from a substitute and enter no rate.")
+    return said
+
+
+def _words(report: CellReport, directory: Path) -> dict[str, Any]:
+    summary = report.summary
+    counted = sum(decision.counts for decision in report.decisions)
+    missing = 1 - counted / len(report.decisions) if report.decisions else 1.0
+    cost = summary["cost_usd"]
+    return {
+        "report": report,
+        "findings": findings(report),
+        "warning": f"{percent(missing)} of the decisions are missing: read every rate with its bounds."
+        if missing > MOST_MISSING
+        else "",
+        "rows": [
+            {
+                "model": row.model,
+                "round": "all" if row.round is None else row.round,
+                "rate": percent(row.estimate.value if row.estimate else None),
+                "interval": interval(row.estimate),
+                "n": row.estimate.n if row.estimate else 0,
+                "legible": percent(row.legible / row.decisions if row.decisions else None),
+            }
+            for row in rate_rows(report.decisions)
+        ],
+        "population": ", ".join(f"{count} × {report.models[slot]}" for slot, count in report.seats.items()),
+        "told": report.disclosure or "Nothing about the other participants.",
+        "cost": "unknown" if cost is None else f"${cost:.4f}",
+        "figures": [
+            {
+                "title": path.stem.replace("_", " "),
+                "link": path.relative_to(directory).as_posix(),
+                "data": base64.b64encode(path.read_bytes()).decode(),
+            }
+            for path in report.figures
+        ],
+        "provenance": {
+            "seed": report.seed,
+            "rounds": report.num_rounds,
+            "replicates": report.replicates,
+            "roster": report.roster,
+            "game": f"{report.game}, T, R, P, S = {', '.join(f'{p:g}' for p in _points(report.payoffs))}",
+            "protocol": report.protocol,
+            "configuration": report.fingerprint,
+            "acausal": report.version + (f", commit {report.git_commit}" if report.git_commit else ""),
+            "command": report.command,
+        },
+    }
+
+
+def _points(payoffs: Payoffs) -> tuple[float, float, float, float]:
+    return payoffs.temptation, payoffs.reward, payoffs.punishment, payoffs.sucker
+
+
+def _certainty(rate: Estimate) -> str:
+    if rate.low is None:
+        return rate.method
+    return f"95 % interval {interval(rate)} over {rate.clusters} replicates"

@@ -1,0 +1,147 @@
+"""The two figures of a cell: cooperation by round, and who cooperates with whom."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acausal.analysis.inference import Estimate
+from acausal.analysis.rates import by_round, by_round_and_model, matrix
+from acausal.records import Decision
+from acausal.report.rows import ALL_MODELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette [okabe2008]: told apart with any colour vision; markers and dashes tell it in print.
+_COLOURS = [
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#882255",
+    "#999933",
+    "#44AA99",
+    "#332288",
+]
+_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "*"]
+_DASHES = ["-", "--", "-.", ":"]
+_STYLE: Any = {"svg.hashsalt": "acausal", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def write_figures(directory: Path, decisions: Sequence[Decision]) -> list[Path]:
+    """Write `figures/` as PNG and SVG; the same decisions give the same bytes.
+
+    Returns:
+        The PNG files, in the order in which documents show them.
+    """
+    import matplotlib
+
+    folder = directory / "figures"
+    folder.mkdir(exist_ok=True)
+    written = []
+    with matplotlib.rc_context(_STYLE):
+        for name, figure in (
+            ("cooperation_by_round", _by_round(decisions)),
+            ("cooperation_matrix", _matrix(decisions)),
+        ):
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
+            written.append(folder / f"{name}.png")
+    return written
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _by_round(decisions: Sequence[Decision]) -> Figure:
+    figure, axes = _figure(7.2, 4.2)
+    series: dict[str, dict[int, Estimate | None]] = by_round_and_model(decisions)
+    if len(series) > 1:
+        series[ALL_MODELS] = by_round(decisions)
+    shown = {model: _points(rates) for model, rates in series.items()}
+    if not any(shown.values()):
+        return _nothing(figure, axes)
+    for number, (model, points) in enumerate(shown.items()):
+        colour = "#444444" if model == ALL_MODELS else _COLOURS[number % len(_COLOURS)]
+        # Models stand a little apart, so that neither marks nor intervals hide each other.
+        shift = (number - (len(shown) - 1) / 2) * 0.04
+        rounds = [round_ + shift for round_ in points]
+        values = [100 * rate.value for rate in points.values()]
+        below, above = zip(*(_distances(rate) for rate in points.values()), strict=True) if points else ((), ())
+        axes.errorbar(
+            rounds,
+            values,
+            yerr=[below, above],
+            label=model,
+            color=colour,
+            marker=_MARKERS[number % len(_MARKERS)],
+            linestyle=_DASHES[number % len(_DASHES)],
+            capsize=3,
+            markersize=6,
+        )
+    last = max(round_ for points in shown.values() for round_ in points)
+    axes.set(xlabel="round", ylabel="decisions that cooperate (%)", ylim=(-4, 104), xlim=(0.5, last + 0.5))
+    axes.set_xticks(_ticks(last))
+    axes.grid(axis="y", alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=1 if len(shown) < 4 else 2, frameon=False)
+    return figure
+
+
+def _matrix(decisions: Sequence[Decision]) -> Figure:
+    rates = matrix(decisions)
+    models = sorted({model for pair in rates for model in pair})
+    size = len(models)
+    figure, axes = _figure(3.4 + 1.15 * size, 2.0 + 0.85 * size)
+    if not any(rates.values()):
+        return _nothing(figure, axes)
+    cells = [[_share(rates.get((own, other))) for other in models] for own in models]
+    image = axes.imshow(cells, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    for row, own in enumerate(models):
+        for column, other in enumerate(models):
+            rate = rates.get((own, other))
+            text = "no data" if rate is None else f"{rate.value * 100:.0f} %\nn {rate.n}"
+            dark = rate is not None and rate.value < 0.55
+            axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=9)
+    names = ["\n".join(textwrap.wrap(model, 18, break_on_hyphens=True)) for model in models]
+    axes.set_xticks(range(size), names, rotation=0 if size < 4 else 60, ha="center" if size < 4 else "right")
+    axes.set_yticks(range(size), names)
+    axes.set(xlabel="model of the co-player", ylabel="model of the agent")
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, ax=axes, label="decisions that cooperate (%)")
+    return figure
+
+
+def _nothing(figure: Figure, axes: Axes) -> Figure:
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, "no legible decision", ha="center", va="center", fontsize=14, transform=axes.transAxes)
+    return figure
+
+
+def _points(rates: Mapping[int, Estimate | None]) -> dict[int, Estimate]:
+    return {round_: rate for round_, rate in rates.items() if rate is not None}
+
+
+def _distances(rate: Estimate) -> tuple[float, float]:
+    """Length of the error bar below and above a point, in percent; none without an interval."""
+    if rate.low is None or rate.high is None:
+        return 0.0, 0.0
+    return 100 * (rate.value - rate.low), 100 * (rate.high - rate.value)
+
+
+def _share(rate: Estimate | None) -> float:
+    return float("nan") if rate is None else 100 * rate.value
+
+
+def _ticks(last: int) -> list[int]:
+    step = max(1, last // 12)
+    return list(range(1, last + 1, step))

@@ -1,0 +1,53 @@
+"""Cooperation per model and round, as every document and the terminal show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from acausal.analysis.inference import Estimate
+from acausal.analysis.rates import cooperation_rate, grouped
+from acausal.records import Decision, Status
+
+ALL_MODELS = "all models"
+
+
+@dataclass(frozen=True, slots=True)
+class RateRow:
+    """One line of the table of rates."""
+
+    model: str
+    round: int | None
+    """None: all rounds."""
+    estimate: Estimate | None
+    decisions: int
+    legible: int
+
+
+def rate_rows(decisions: Sequence[Decision]) -> list[RateRow]:
+    """Per model each round and then all rounds; with several models the same for all of them together."""
+    rows: list[RateRow] = []
+    models = grouped(decisions, lambda d: d.agent_model)
+    groups = [*models.items(), (ALL_MODELS, decisions)] if len(models) > 1 else list(models.items())
+    for model, own in groups:
+        rounds = grouped(own, lambda d: d.round)
+        rows += [_row(model, round_, played) for round_, played in rounds.items() if len(rounds) > 1]
+        rows.append(_row(model, None, own))
+    return rows
+
+
+def percent(value: float | None) -> str:
+    """A fraction as it is printed: `61.1 %`, or `no data`."""
+    return "no data" if value is None else f"{value * 100:.1f} %"
+
+
+def interval(estimate: Estimate | None) -> str:
+    """The interval of an estimate: `52.0–70.1 %`, or a dash where there is none."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return "–"
+    return f"{estimate.low * 100:.1f}–{estimate.high * 100:.1f} %"
+
+
+def _row(model: str, round_: int | None, decisions: Sequence[Decision]) -> RateRow:
+    legible = sum(decision.status is Status.LEGIBLE for decision in decisions)
+    return RateRow(model, round_, cooperation_rate(decisions), len(decisions), legible)
