@@ -76,9 +76,7 @@ def test_everybody_meets_everybody_once_a_round(scripted: Callable[..., Config])
 
 def test_results_do_not_depend_on_reply_order(scripted: Callable[..., Config]) -> None:
     config = scripted("num_rounds=2")
-    records = []
-    for seed in range(3):
-        records.append(played(config, ScriptedModel(arbitrary, _jitter(random.Random(seed)))))
+    records = [played(config, ScriptedModel(arbitrary, _jitter(random.Random(seed)))) for seed in range(3)]
     assert records[0] == records[1] == records[2]
 
 

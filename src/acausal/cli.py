@@ -30,7 +30,6 @@ from acausal.config import Config, check_keys, conf_dir, from_hydra, register_sc
 from acausal.errors import AcausalError, ConfigError
 from acausal.status import ExitCode
 
-
 _FREE_FORM = re.compile(
     r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
 )

@@ -153,8 +153,8 @@ class Progress:
         replayed = f" ({tally.replayed} replayed)" if tally.replayed else ""
         failed = f", {tally.failed} failed" if tally.failed else ""
         return (
-            f"{tally.matches}/{self._total_matches} matches, "
-            f"{tally.calls}/{self._total_calls} calls{replayed}{failed}, {tally.tokens_in:,} tokens in, {tally.tokens_out:,} out, {tally.cost}"
+            f"{tally.matches}/{self._total_matches} matches, {tally.calls}/{self._total_calls} calls"
+            f"{replayed}{failed}, {tally.tokens_in:,} tokens in, {tally.tokens_out:,} out, {tally.cost}"
         )
 
     def _left(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ def _by_round(decisions: Sequence[Decision]) -> Figure:
         axes.errorbar(
             rounds,
             values,
-            yerr=[below, above],
+            yerr=[below, above] if any(below) or any(above) else None,
             label=model,
             color=colour,
             marker=_MARKERS[number % len(_MARKERS)],
@@ -105,20 +105,30 @@ def _matrix(decisions: Sequence[Decision]) -> Figure:
     if not any(rates.values()):
         return _nothing(figure, axes)
     cells = [[_share(rates.get((own, other))) for other in models] for own in models]
-    image = axes.imshow(cells, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    image = axes.imshow(cells, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for row, own in enumerate(models):
         for column, other in enumerate(models):
             rate = rates.get((own, other))
             text = "no data" if rate is None else f"{rate.value * 100:.0f} %\nn {rate.n}"
-            dark = rate is not None and rate.value < 0.55
+            dark = rate is not None and rate.value > 0.6
             axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=9)
-    names = ["\n".join(textwrap.wrap(model, 18, break_on_hyphens=True)) for model in models]
+    names = [_broken(model) for model in models]
     axes.set_xticks(range(size), names, rotation=0 if size < 4 else 60, ha="center" if size < 4 else "right")
     axes.set_yticks(range(size), names)
     axes.set(xlabel="model of the co-player", ylabel="model of the agent")
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="decisions that cooperate (%)")
     return figure
+
+
+def _broken(model: str) -> str:
+    """A long id on several lines, broken after the vendor and at hyphens."""
+    lines = [""]
+    for part in re.findall(r"[^/\-]+[/\-]?", model):
+        if lines[-1] and (len(lines[-1]) + len(part) > 16 or lines[-1].endswith("/")):
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _nothing(figure: Figure, axes: Axes) -> Figure:

@@ -40,7 +40,7 @@ DECISIONS = pa.schema(
         ("reason", _TEXT),
     ]
 )
-"""A row per decision. `agent_model` and `model` differ only under a `sub_model`; `reason` says why an action is missing."""
+"""A row per decision. `agent_model` differs from `model` only under a `sub_model`; `reason` says why action is null."""
 
 STRATEGIES = pa.schema(
     [
