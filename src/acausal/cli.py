@@ -105,7 +105,10 @@ def _play(node: DictConfig) -> None:
     in_sweep = job.mode is RunMode.MULTIRUN
     sweep_directory = Path(job.sweep.dir).absolute() if in_sweep else None
     number = int(job.job.num) if in_sweep else None
-    cell = Cell(from_hydra(node), directory, _command(job, directory), number, sweep_directory)
+    try:
+        cell = Cell(from_hydra(node), directory, _command(job, directory), number, sweep_directory)
+    except ConfigError as error:
+        sys.exit(_refused(str(error)))  # raised further, Hydra would put a line of its own before it
     code, message = run_cell(cell, os.environ, Console())
     if message:
         _say(message)
