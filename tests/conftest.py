@@ -9,7 +9,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from acausal.config import Config, conf_dir, from_hydra, register_schema
+from acausal.config import conf_dir, from_hydra, register_schema
+from acausal.schema import Config
 
 
 @pytest.fixture(autouse=True)

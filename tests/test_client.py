@@ -15,7 +15,7 @@ import openai
 import pytest
 from openai import OpenAIError
 
-from acausal.config import Config, identity
+from acausal.config import identity
 from acausal.errors import (
     AcausalError,
     BudgetExceeded,
@@ -31,6 +31,7 @@ from acausal.models.ledger import Ledger
 from acausal.models.limits import Limits
 from acausal.models.simulator import Fault, Simulator, SimulatorSettings
 from acausal.records import Message, Place, Purpose, Reply, Request
+from acausal.schema import Config
 
 T = TypeVar("T")
 KEY = "sk-secret-of-this-test"

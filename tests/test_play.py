@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from acausal.config import Config
 from acausal.design.schedule import schedule
 from acausal.design.seeds import placed_seed
 from acausal.game import Action
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.records import MatchRecord, Purpose, Reply, Request, Status
+from acausal.schema import Config
 
 C, D = Action.COOPERATE, Action.DEFECT
 

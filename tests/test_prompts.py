@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from acausal.config import Config
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id, points
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Message
+from acausal.schema import Config
 
 GOLDEN = Path(__file__).parent / "prompts"
 HISTORY = [

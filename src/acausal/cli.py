@@ -26,8 +26,9 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from acausal.complaint import complaint
-from acausal.config import Config, check_keys, conf_dir, from_hydra, register_schema
+from acausal.config import check_keys, conf_dir, from_hydra, register_schema
 from acausal.errors import AcausalError, ConfigError
+from acausal.schema import Config
 from acausal.status import ExitCode
 
 _FREE_FORM = re.compile(

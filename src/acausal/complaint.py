@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from acausal import config
+from acausal import schema
 from acausal.config import nearest
 
 _NOISE = re.compile(r"^(full_key|object_type|reference_type|provider|Config search path|See https)")
@@ -37,7 +37,7 @@ def _no_such_file(group: str | None, name: str, options: list[str]) -> str:
     return f"{where} has no file {name}.yaml{close}{listed}"
 
 
-def _keys(schema: str) -> list[str]:
+def _keys(name: str) -> list[str]:
     """The keys of one dataclass of the schema, by its name."""
-    kind = getattr(config, schema, None)
+    kind = getattr(schema, name, None)
     return [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from acausal import provenance
 from acausal.analysis.rates import CallTotals
-from acausal.config import Config, check_keys, flat_config, identity
+from acausal.config import check_keys, flat_config, identity
 from acausal.errors import AcausalError, Interrupted
 from acausal.models.client import Client
 from acausal.models.connect import connect
@@ -28,6 +28,7 @@ from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.progress import Progress, Tally, duration
 from acausal.report.terminal import result_table
+from acausal.schema import Config
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
 from acausal.tracking import Run, ui_command
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from acausal import provenance
 from acausal.analysis.rates import CallTotals, by_round, by_round_and_model, round_summaries, summary
-from acausal.config import Config, fingerprint, identity
+from acausal.config import fingerprint, identity
 from acausal.design.population import population, seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
 from acausal.play.tournament import TournamentRecord
@@ -18,6 +18,7 @@ from acausal.records import Decision, Message, StrategyRecord
 from acausal.report.document import CellReport, write_report
 from acausal.report.figures import write_figures
 from acausal.report.tables import write_decisions, write_json, write_rounds, write_strategies
+from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
 
 _OWN_BOOKS = {"status.json", LINK}

@@ -14,10 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from acausal.config import Config, ProgressMode
 from acausal.game import Action
 from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
+from acausal.schema import Config, ProgressMode
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from acausal.config import Config
+from acausal.schema import Config
 from acausal.status import ExitCode
 from acausal.tracking import Run, ui_command
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
-from acausal.config import Config
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Message
+from acausal.schema import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who meets whom, on which matchday: the circle method [kirkman1850]."""
+"""Who meets whom, on which matchday: the circle method [kirkman1847]."""
 
 from __future__ import annotations
 

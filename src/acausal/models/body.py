@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from acausal.config import AnswerFormat, ModelConfig
 from acausal.records import Request
+from acausal.schema import AnswerFormat, ModelConfig
 
-ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,200} "."'
+ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,160} "."'
 """Free text of one sentence: keeps a small model from rambling into its token limit."""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acausal.config import BudgetConfig
 from acausal.errors import BudgetExceeded
+from acausal.schema import BudgetConfig
 
 
 class Budget:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from acausal.config import Config, EndpointKind, FallbackPolicy, ModelConfig
 from acausal.errors import AcausalError, BudgetExceeded, ModelError
 from acausal.models.body import chat_body
 from acausal.models.budget import Budget
@@ -19,6 +18,7 @@ from acausal.models.ledger import Ledger, call_key
 from acausal.models.limits import Limits
 from acausal.models.retry import with_retries
 from acausal.records import Reply, Request
+from acausal.schema import Config, EndpointKind, FallbackPolicy, ModelConfig
 
 log = logging.getLogger(__name__)
 

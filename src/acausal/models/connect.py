@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from acausal.config import Config, EndpointKind, ModelConfig, key_variable
+from acausal.config import key_variable
 from acausal.models.endpoint import Completion, Endpoint, HttpEndpoint, read_completion
 from acausal.models.local import EmbeddedEndpoint
 from acausal.models.scripted import ScriptedEndpoint
+from acausal.schema import Config, EndpointKind, ModelConfig
 
 
 class _Script:

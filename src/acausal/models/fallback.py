@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acausal.config import FallbackConfig, FallbackPolicy
 from acausal.errors import ModelError, ModelRejected
+from acausal.schema import FallbackConfig, FallbackPolicy
 
 _FINAL = frozenset({401, 402, 403, 404})
 """Rejections of the model, key or account rather than of one request."""

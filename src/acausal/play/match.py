@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from acausal.config import Config
 from acausal.design.population import Agent
 from acausal.design.schedule import Fixture
 from acausal.play.agent import Asker, Choice
 from acausal.records import Decision, MatchRecord
+from acausal.schema import Config
 
 
 class Scorer:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from acausal.config import Config
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.design.schedule import Fixture, schedule
@@ -14,6 +13,7 @@ from acausal.design.seeds import placed_seed
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.match import Scorer
 from acausal.records import Decision, MatchRecord, Place, Purpose, StrategyRecord
+from acausal.schema import Config
 
 Event = StrategyRecord | MatchRecord
 

@@ -1,0 +1,266 @@
+"""The schema of conf/: one dataclass per group, registered with Hydra, so that typos and wrong types die early."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+from acausal.game import Payoffs
+
+
+class EndpointKind(Enum):
+    """How a model is reached."""
+
+    openai = "openai"
+    """An OpenAI-compatible server at `base_url`."""
+    embedded = "embedded"
+    """llama.cpp in this process, behind the same protocol on a loopback port."""
+    scripted = "scripted"
+    """A few lines of Python; no network at all."""
+
+
+class AnswerFormat(Enum):
+    """How a reply is held to its shape."""
+
+    text = "text"
+    """Asked for in words only."""
+    json_schema = "json_schema"
+    """`response_format` with a strict JSON schema."""
+    grammar = "grammar"
+    """llama.cpp's `grammar` field: the bare label, at the fewest tokens."""
+
+
+class FallbackPolicy(Enum):
+    """What happens when the assigned model gives no reply."""
+
+    substitute = "substitute"
+    """`fallback.model` answers; the reply is marked and leaves the estimates."""
+    missing = "missing"
+    """Nobody answers; the decision is missing with its reason."""
+    abort = "abort"
+    """The run stops at the first such call."""
+
+
+class ProgressMode(Enum):
+    """How progress is shown."""
+
+    auto = "auto"
+    """Live on a terminal, plain lines elsewhere."""
+    plain = "plain"
+    off = "off"
+
+
+@dataclass
+class EndpointConfig:
+    """A server of models."""
+
+    name: str = MISSING
+    kind: EndpointKind = EndpointKind.openai
+    base_url: str | None = None
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; the key itself never stands in a configuration."""
+    headers: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    """Sent with every request to this endpoint, e.g. OpenRouter's routing; a model's `custom_params` win."""
+
+
+@dataclass
+class EmbeddedConfig:
+    """How llama.cpp loads a local model."""
+
+    weights: str | None = None
+    """Weights that come as a package: smollm2_135m or gemma3_270m."""
+    gguf: str | None = None
+    """Path of a GGUF file on disk; wins over `weights`."""
+    parallel: int = 10
+    """Slots: prompts processed at the same time, and prompts whose prefix is kept."""
+    context: int = 1536
+    """Tokens per slot."""
+    threads: int | None = None
+    """null: the processors of the machine shared among the embedded models of the run."""
+    chat_template: str | None = None
+    """Jinja template for weights that bring none (base models)."""
+
+
+@dataclass
+class PriceConfig:
+    """USD per million tokens, where the endpoint does not report a cost itself."""
+
+    input_usd_per_mtok: float = MISSING
+    output_usd_per_mtok: float = MISSING
+
+
+@dataclass
+class ModelConfig:
+    """A language model and the dials of its calls."""
+
+    model_type: str = MISSING
+    """The provider's id."""
+    endpoint: EndpointConfig = MISSING
+    api_key_env: str | None = None
+    """Wins over the endpoint's."""
+    max_tokens: int = 1000
+    temperature: float | None = 0.7
+    """null: not sent, for models that refuse it."""
+    rate_limit: float | None = 60
+    """Requests per minute; null: none."""
+    max_concurrency: int = 16
+    retry_delay: float = 1.0
+    """Seconds, base of the exponential backoff."""
+    max_retries: int = 5
+    timeout_s: float = 60
+    custom_params: dict[str, Any] = field(default_factory=dict)
+    """Sent with every request as it stands, e.g. top_p, provider, reasoning."""
+    answer_format: AnswerFormat = AnswerFormat.text
+    send_seed: bool = False
+    """Whether each request carries the seed of its place."""
+    served_as: list[str] = field(default_factory=list)
+    """Further ids under which the endpoint serves this same model, e.g. a dated snapshot."""
+    price: PriceConfig | None = None
+    embedded: EmbeddedConfig | None = None
+
+
+@dataclass
+class ScenarioConfig:
+    """The population's composition."""
+
+    name: str = MISSING
+    model_distribution: dict[str, int] = MISSING
+    """Slot → number of agents."""
+
+
+@dataclass
+class ShowsConfig:
+    """What agents see of the past."""
+
+    own_matches: bool = True
+    """In each decision: the agent's own earlier matches of this round."""
+
+
+@dataclass
+class ConditionConfig:
+    """What agents are told about each other and shown of the past."""
+
+    name: str = MISSING
+    disclosure: str = ""
+    """Sentence(s) about the other players, placed after the rules; a template like those of the protocol."""
+    shows: ShowsConfig = field(default_factory=ShowsConfig)
+
+
+@dataclass
+class PayoffsConfig:
+    """Points per match: temptation > reward > punishment > sucker."""
+
+    temptation: float = 5
+    reward: float = 3
+    punishment: float = 1
+    sucker: float = 0
+
+
+@dataclass
+class LabelsConfig:
+    """The words for the two actions, as agents read and write them."""
+
+    cooperate: str = "COOPERATE"
+    defect: str = "DEFECT"
+
+
+@dataclass
+class GameConfig:
+    """The rules."""
+
+    name: str = MISSING
+    payoffs: PayoffsConfig = field(default_factory=PayoffsConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
+    power: float = 100
+    """Every agent's power; recorded, without effect on payoffs."""
+
+
+@dataclass
+class ProtocolConfig:
+    """How a decision comes about, and in which words (Jinja templates)."""
+
+    name: str = MISSING
+    system: str = MISSING
+    """System message of every call: rules, payoffs, disclosure."""
+    strategy: str | None = None
+    """User message that asks for a strategy once a round; null: agents decide without one."""
+    decision: str = MISSING
+    """User message that asks for one decision."""
+
+
+@dataclass
+class FallbackConfig:
+    """What happens when the assigned model gives no reply."""
+
+    policy: FallbackPolicy = FallbackPolicy.missing
+    model: str | None = "${main_model}"
+
+
+@dataclass
+class BudgetConfig:
+    """Caps of one cell, replayed calls not counted; reached: stop cleanly, keep everything."""
+
+    usd: float | None = None
+    calls: int | None = None
+
+
+@dataclass
+class TrackingConfig:
+    """MLflow; the store is MLFLOW_TRACKING_URI, by default sqlite:///mlflow.db of the current directory."""
+
+    enabled: bool = True
+    experiment: str = "acausal"
+
+
+@dataclass
+class Config:
+    """A cell: everything that `python run.py` plays."""
+
+    seed: int = 0
+    num_agents: int = 10
+    num_rounds: int = 3
+    replicates: int = 1
+    enable_multi_model: bool = True
+    """False: every agent is `main_model`, and a scenario with two models is an error."""
+    main_model: str = "a"
+    sub_model: str | None = None
+    """Slot that makes the decisions under protocol=delegated; null: the agent's own model."""
+    roster: str = MISSING
+    """Name of the roster that binds the slots."""
+    models: dict[str, ModelConfig] = MISSING
+    scenario: ScenarioConfig = MISSING
+    condition: ConditionConfig = MISSING
+    game: GameConfig = MISSING
+    protocol: ProtocolConfig = MISSING
+    fallback: FallbackConfig = field(default_factory=FallbackConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    progress: ProgressMode = ProgressMode.auto
+    retry_failed: bool = False
+    """Ask again for the calls that failed in a cell that has already finished."""
+
+    @property
+    def seats(self) -> dict[str, int]:
+        """Slot → number of agents, after `enable_multi_model`: the population as it will be played."""
+        if not self.enable_multi_model:
+            return {self.main_model: self.num_agents}
+        return {slot: count for slot, count in self.scenario.model_distribution.items() if count}
+
+    @property
+    def used_slots(self) -> list[str]:
+        """Slots that may be asked during the run, in order: seats, then sub-model, then fallback."""
+        slots = list(self.seats)
+        if self.sub_model is not None:
+            slots.append(self.sub_model)
+        if self.fallback.policy is FallbackPolicy.substitute and self.fallback.model is not None:
+            slots.append(self.fallback.model)
+        return list(dict.fromkeys(slots))
+
+    @property
+    def payoffs(self) -> Payoffs:
+        """The payoff matrix in force."""
+        return Payoffs(**asdict(self.game.payoffs))

@@ -1,0 +1,100 @@
+"""Imports point down, third-party packages stay behind their fences, pure parts stay pure."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import acausal
+
+ROOT = Path(acausal.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+LAYERS = [
+    ["errors", "game"],
+    ["schema", "config", "complaint"],
+    ["records", "provenance"],
+    ["design"],
+    ["models"],
+    ["play"],
+    ["analysis"],
+    ["report", "progress", "status"],
+    ["tracking"],
+    ["outputs", "sweep"],
+    ["experiment"],
+    ["cli"],
+]
+FENCES = {
+    "openai": ["models"],
+    "aiolimiter": ["models"],
+    "tenacity": ["models"],
+    "aiohttp": ["models"],
+    "mlflow": ["tracking.py"],
+    "hydra": ["config.py", "cli.py"],
+    "omegaconf": ["schema.py", "config.py", "cli.py"],
+    "xllamacpp": ["models/local.py"],
+    "matplotlib": ["report/figures.py"],
+    "pyarrow": ["report/tables.py"],
+    "scipy": ["analysis/inference.py"],
+}
+IMPURE = {"os", "time", "datetime", "pathlib", "subprocess", "socket", "secrets", "asyncio", "logging"}
+
+
+def imported(path: Path) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            names += [f"{module}.{alias.name}" for alias in node.names] if module == "acausal" else [module]
+    return names
+
+
+def layer(name: str) -> int:
+    return next(number for number, names in enumerate(LAYERS) if name in names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_point_down(path: Path) -> None:
+    relative = path.relative_to(ROOT)
+    if relative.name == "__init__.py":
+        return
+    own = layer(relative.parts[0].removesuffix(".py"))
+    for name in imported(path):
+        if name.startswith("acausal."):
+            assert layer(name.split(".")[1]) <= own, f"{relative} imports {name} from above"
+
+
+@pytest.mark.parametrize("package", FENCES)
+def test_third_party_packages_stay_behind_their_fence(package: str) -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in MODULES
+        for name in imported(path)
+        if name.split(".")[0] == package
+    }
+    assert users, f"nothing imports {package}"
+    assert all(any(user.startswith(fence) for fence in FENCES[package]) for user in users), users
+
+
+@pytest.mark.parametrize("part", ["design", "analysis"])
+def test_pure_parts_touch_nothing_outside(part: str) -> None:
+    for path in (ROOT / part).rglob("*.py"):
+        assert not IMPURE & {name.split(".")[0] for name in imported(path)}, path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_file_has_two_jobs(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 350
+
+
+def test_every_citation_is_in_the_bibliography() -> None:
+    import re
+
+    known = (ROOT.parents[1] / "docs" / "bibliography.md").read_text()
+    for path in MODULES:
+        for key in re.findall(r"\[([a-z]+\d{4})\]", path.read_text()):
+            assert f"[{key}]" in known, f"{path.name} cites {key}"
