@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -244,7 +243,4 @@ def _batches(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
 
 def _without_credentials(text: str) -> str:
     """A URI, or a message that quotes one, without user and password."""
-    if "://" in text and " " not in text:
-        parts = urlsplit(text)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return re.sub(r"(://)[^\s/@]+@", r"\1", text)

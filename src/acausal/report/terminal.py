@@ -11,21 +11,28 @@ from acausal.report.rows import interval, percent, rate_rows
 
 
 def result_table(decisions: Sequence[Decision], title: str) -> Table:
-    """Cooperation per model and round, with the n behind it and the share of legible replies."""
+    """Cooperation per model and round, with the n behind it and the share of legible replies.
+
+    Fits 80 columns: a model's id stands once, and the interval's column only where some rate has one.
+    """
+    rows = rate_rows(decisions)
+    has_interval = any(row.estimate is not None and row.estimate.low is not None for row in rows)
     table = Table(title=title, title_justify="left")
     table.add_column("model", overflow="fold")
-    for name in ("round", "cooperates", "95 % interval", "n", "legible"):
-        table.add_column(name, justify="right")
-    for row in rate_rows(decisions):
+    for name in ["round", "cooperates", *(["interval"] if has_interval else []), "n", "legible"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    named = ""
+    for row in rows:
         last = row.round is None
         table.add_row(
-            row.model,
+            row.model if row.model != named else "",
             "all" if row.round is None else str(row.round),
             percent(row.estimate.value if row.estimate else None),
-            interval(row.estimate),
+            *([interval(row.estimate)] if has_interval else []),
             str(row.estimate.n if row.estimate else 0),
             percent(row.legible / row.decisions if row.decisions else None),
             style="bold" if last else None,
             end_section=last,
         )
+        named = row.model
     return table
