@@ -27,9 +27,10 @@ from acausal.errors import (
 from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.endpoint import HttpEndpoint
+from acausal.models.faults import Fault
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Limits
-from acausal.models.simulator import Fault, Simulator, SimulatorSettings
+from acausal.models.simulator import Simulator, SimulatorSettings
 from acausal.records import Message, Place, Purpose, Reply, Request
 from acausal.schema import Config
 

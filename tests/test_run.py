@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from acausal.models.simulator import Fault, Simulator, SimulatorSettings, running
+from acausal.models.faults import Fault
+from acausal.models.simulator import Simulator, SimulatorSettings, running
 
 ROOT = Path(__file__).parents[1]
 KEY = "sk-or-secret-of-this-test"

@@ -19,11 +19,11 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from acausal.errors import ConfigError
+from acausal.models.faults import Fault
 from acausal.models.scripted import PERSONAS
 from acausal.models.simulator import (
     INPUT_USD_PER_TOKEN,
     OUTPUT_USD_PER_TOKEN,
-    Fault,
     Simulator,
     SimulatorSettings,
     running,

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +27,7 @@ from aiohttp import web
 
 from acausal.config import nearest
 from acausal.errors import ConfigError, ModelRejected
+from acausal.models.faults import NO_FAULT, Fault, error_response, failure
 from acausal.models.scripted import PERSONAS, ScriptedEndpoint, chat_completion
 
 PREFIX = "sim/"
@@ -37,37 +38,6 @@ LOOPBACK = ("127.0.0.1", "localhost")
 LARGEST_BODY = 64 * 1024**2
 """Bytes."""
 SUPPORTED = ("max_tokens", "response_format", "seed", "structured_outputs", "temperature", "top_p")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What goes wrong with some chat requests; several fields may be combined."""
-
-    model: str = ""
-    """Only requests whose model id contains this; empty: all."""
-    requests: Collection[int] = ()
-    """Only these of the matching requests, counted from 1 in order of arrival, e.g. `range(1, 4)`; empty: all."""
-    status: int | None = None
-    """HTTP status of an error answer."""
-    message: str = "simulated fault"
-    retry_after_s: float | None = None
-    """Seconds in the Retry-After header of an error answer."""
-    error_in_body: bool = False
-    """The error, with `status` as its code, comes with HTTP 200."""
-    raw: str | None = None
-    """Sent as it stands in place of a JSON answer, e.g. an HTML page or half an object."""
-    text: str | None = None
-    """The reply, whatever the persona would say; serves unknown models too."""
-    served_model: str | None = None
-    """The id that the answer names as the model that served it."""
-    finish_reason: str | None = None
-    drop: bool = False
-    """The connection breaks without an answer."""
-    delay_s: float = 0.0
-    """Seconds to wait, beside the latency, before anything else happens."""
-
-
-_NO_FAULT = Fault()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,24 +146,24 @@ class Simulator:
         if self.settings.keep_requests:
             self.requests.append(seen)
         refusal = _unauthorized(brought) if not right else _complaint(body)
-        fault = self._fault_for(body) if refusal is None else _NO_FAULT
+        fault = self._fault_for(body) if refusal is None else NO_FAULT
         await asyncio.sleep(self.settings.latency_s + fault.delay_s)
         if fault.drop:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()  # goes nowhere
-        response = refusal if refusal is not None else _failure(fault)
+        response = refusal if refusal is not None else failure(fault)
         if response is None:
             response = self._reply(body, fault)
         seen.status = response.status
         return response
 
     def _fault_for(self, body: Mapping[str, Any]) -> Fault:
-        struck = _NO_FAULT
+        struck = NO_FAULT
         for place, fault in enumerate(self.settings.faults):
             if fault.model in str(body["model"]):
                 self._matched[place] += 1
-                if struck is _NO_FAULT and (not fault.requests or self._matched[place] in fault.requests):
+                if struck is NO_FAULT and (not fault.requests or self._matched[place] in fault.requests):
                     struck = fault
         return struck
 
@@ -201,7 +171,7 @@ class Simulator:
         try:
             text = self._say(body) if fault.text is None else fault.text
         except ModelRejected as error:
-            return _error(404, str(error))
+            return error_response(404, str(error))
         completion = chat_completion(body, text)
         usage = completion["usage"]
         usage["cost"] = usage["prompt_tokens"] * INPUT_USD_PER_TOKEN + usage["completion_tokens"] * OUTPUT_USD_PER_TOKEN
@@ -308,31 +278,14 @@ def _complaint(body: Mapping[str, Any]) -> web.Response | None:
     """The answer to a body that is no chat request; None where it is one."""
     messages = body.get("messages")
     if not isinstance(body.get("model"), str):
-        return _error(400, "model is required, as a string")
+        return error_response(400, "model is required, as a string")
     if not isinstance(messages, list) or not all(isinstance(each, dict) and "role" in each for each in messages):
-        return _error(400, "messages is required, as a list of objects with role and content")
-    return _error(400, "streaming is not simulated") if body.get("stream") else None
-
-
-def _error(code: int, message: str, *, status: int | None = None, retry_after_s: float | None = None) -> web.Response:
-    """OpenRouter's error body; `status` where HTTP says something else than the code."""
-    headers = {} if retry_after_s is None else {"Retry-After": f"{retry_after_s:g}"}
-    return web.json_response({"error": {"code": code, "message": message}}, status=status or code, headers=headers)
+        return error_response(400, "messages is required, as a list of objects with role and content")
+    return error_response(400, "streaming is not simulated") if body.get("stream") else None
 
 
 def _unauthorized(brought: bool) -> web.Response:
-    return _error(401, "User not found." if brought else "No auth credentials found")
-
-
-def _failure(fault: Fault) -> web.Response | None:
-    """The error answer of a fault; None where it lets a reply through."""
-    if fault.raw is not None:
-        kind = "text/html" if fault.raw.lstrip().startswith("<") else "application/json"
-        return web.Response(status=fault.status or 200, text=fault.raw, content_type=kind)
-    if fault.status is None:
-        return None
-    status = 200 if fault.error_in_body else None
-    return _error(fault.status, fault.message, status=status, retry_after_s=fault.retry_after_s)
+    return error_response(401, "User not found." if brought else "No auth credentials found")
 
 
 def _catalogue_entry(model: str) -> dict[str, Any]:
