@@ -26,7 +26,7 @@ from acausal.errors import (
 )
 from acausal.models.client import Client
 from acausal.models.connect import connect
-from acausal.models.endpoint import HttpEndpoint
+from acausal.models.endpoint import HttpEndpoint, read_completion
 from acausal.models.faults import Fault
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Limits
@@ -327,6 +327,21 @@ def test_another_providers_key_never_travels(bench: Bench, monkeypatch: pytest.M
             return any(seen.key_is_right for seen in simulator.requests)
 
     assert asyncio.run(act()) is False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [{"message": {"content": [{"type": "text", "text": "DEF"}, {"type": "text", "text": "ECT"}]}}]},
+        json.dumps({"choices": [{"message": {"content": "DEFECT"}}]}),
+    ],
+    ids=["parts", "unlabelled JSON"],
+)
+def test_servers_that_take_liberties_are_understood(body: object) -> None:
+    completion = read_completion(body, latency_s=0.0, model="m", endpoint="e")
+    assert completion.text == "DEFECT"
+    assert completion.served_by is None
+    assert (completion.tokens_in, completion.cost_usd) == (None, None)
 
 
 def _sdk_errors() -> list[type[OpenAIError]]:

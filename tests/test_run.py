@@ -275,3 +275,45 @@ def test_embedded_language_models_play_for_real(tmp_path: Path) -> None:
     assert strategies.strategy.nunique() == 4
     lines = [json.loads(line) for line in (tmp_path / "o" / "calls.jsonl").read_text().splitlines()]
     assert all(line["tokens_out"] > 0 and line["latency_s"] > 0 for line in lines)
+
+
+def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path: Path, openrouter: Simulator) -> None:
+    arguments = ["-m", "scenario=homogeneous,mixed_5_5,diverse_3_3_4", *OPENROUTER, "hydra.sweep.dir=s"]
+    process = start(arguments, tmp_path, **endpoint(openrouter))
+    while len(openrouter.requests) < 130:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert code == 130
+    assert "hydra.sweep.dir=s" in err
+    assert "not played" in out
+    asked = len(openrouter.requests)
+    code, out, _ = run(arguments, tmp_path, **endpoint(openrouter))
+    assert code == 0
+    assert "100 calls (100 replayed)" in out
+    assert len(openrouter.requests) == 300
+    assert asked < 200
+
+
+def test_the_console_script_serves_and_runs(tmp_path: Path) -> None:
+    script = str(Path(sys.executable).with_name("acausal"))
+    shown = subprocess.run([script, "run", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "python run.py -m scenario=homogeneous,mixed_5_5" in shown
+    wrong = subprocess.run(
+        [script, "serve", "--persona", "saint"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith("acausal: the simulator has no persona 'saint'")
+    server = subprocess.Popen([script, "serve", "--port", "0", "--persona", "coin"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        settings = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        code, out, _ = run([*OPENROUTER, "hydra.run.dir=o"], tmp_path, **settings)
+        assert code == 0
+        assert "openai/gpt-4" in out
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=20)
+    assert server.returncode == 0

@@ -65,9 +65,18 @@ def run(arguments: Sequence[str]) -> int:
         130 interrupted.
     """
     sys.argv = [sys.argv[0], *map(_opened, arguments)]
+    register_schema()
+    try:
+        code = _run_hydra()
+    finally:
+        sweep_code = SweepCallback.end()
+    return max(code, sweep_code or 0)
+
+
+def _run_hydra() -> int:
+    """Hand the command line to Hydra; every way it can end becomes a code, and a line where the user must act."""
     wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing several lines
-    register_schema()
     try:
         _read_dotenv()
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_play)()
@@ -87,8 +96,8 @@ def run(arguments: Sequence[str]) -> int:
         _say("interrupted")
         return ExitCode.INTERRUPTED
     except SystemExit as end:
-        return max(int(end.code or 0), SweepCallback.end() or 0)
-    return SweepCallback.end() or 0
+        return int(end.code or 0)
+    return ExitCode.DONE
 
 
 def _opened(argument: str) -> str:
@@ -121,19 +130,15 @@ def _play(node: DictConfig) -> None:
 
 def _command(job: Any, directory: Path) -> str:
     """What to type to go on: the same overrides into the same directory."""
-    here = Path.cwd()
-    overrides = [str(override) for override in job.overrides.task]
+    from acausal.report.terminal import short
+
     if job.mode is RunMode.MULTIRUN:
         # In a job the overrides are those of its cell; the sweep's own stand in the command line.
         words = [word for word in sys.argv[1:] if not word.startswith("hydra.sweep.dir=")]
-        return shlex.join(
-            ["python", "run.py", *words, f"hydra.sweep.dir={_short(Path(job.sweep.dir).absolute(), here)}"]
-        )
-    return shlex.join(["python", "run.py", *overrides, f"hydra.run.dir={_short(directory, here)}"])
-
-
-def _short(path: Path, here: Path) -> str:
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+        words.append(f"hydra.sweep.dir={short(Path(job.sweep.dir).absolute())}")
+    else:
+        words = [*(str(override) for override in job.overrides.task), f"hydra.run.dir={short(directory)}"]
+    return shlex.join(["python", "run.py", *words])
 
 
 class SweepCallback:

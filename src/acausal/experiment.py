@@ -27,7 +27,7 @@ from acausal.models.ledger import Ledger
 from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.progress import Progress, Tally, duration
-from acausal.report.terminal import result_table
+from acausal.report.terminal import result_table, short
 from acausal.schema import Config
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
 from acausal.tracking import Run, ui_command
@@ -87,7 +87,7 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> tu
 
 def _ended_early(cell: Cell, run: Run | None, error: AcausalError) -> tuple[ExitCode, str]:
     code = code_of(error)
-    message = f"{error}; everything paid for is in {cell.directory}; go on with: {cell.command}"
+    message = f"{error}; everything paid for is in {short(cell.directory)}; go on with: {cell.command}"
     status_of(code, message).write(cell.directory)
     if run is not None:
         run.finish(None, _TRACKED_AS.get(code, "FAILED"))
@@ -125,8 +125,8 @@ def _show(cell: Cell, results: Results, run: Run | None, console: Console) -> No
     lines = [
         f"{summary['calls']} calls ({summary['calls_replayed']} replayed), {summary['tokens_in']:,} tokens in, "
         f"{summary['tokens_out']:,} out, {cost}, {duration(summary['wall_s'])}",
-        f"outputs  {cell.directory}",
-        f"report   {cell.directory / 'report.html'}",
+        f"outputs  {short(cell.directory)}",
+        f"report   {short(cell.directory / 'report.html')}",
     ]
     if run is not None:
         lines.append(f"MLflow   {ui_command()}" if run.warning is None else f"warning  {run.warning}")

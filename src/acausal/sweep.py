@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from acausal.report.terminal import short
 from acausal.schema import Config
 from acausal.status import ExitCode
 from acausal.tracking import Run, ui_command
@@ -61,7 +62,7 @@ class Sweep:
             self.run.finish(None, "FINISHED" if code is ExitCode.DONE else "FAILED")
             where = ui_command() if self.run.warning is None else self.run.warning
             console.print(f"MLflow   {where}", soft_wrap=True, highlight=False, markup=False)
-        console.print(f"outputs  {self.directory}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"outputs  {short(self.directory)}", soft_wrap=True, highlight=False, markup=False)
         return code
 
     def _code(self, codes: Sequence[int]) -> ExitCode:

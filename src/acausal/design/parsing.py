@@ -1,8 +1,8 @@
 """From a reply to an action, or to the reason why there is none. Nothing is ever guessed.
 
 A label counts where it stands as a word of its own. Read as an action are, in this order: a JSON answer; the whole
-reply or its last line when it is nothing but the label (`**Answer:** DEFECT.`); a text that names exactly one of
-the two labels and neither negates nor questions it.
+reply, its first or its last line when that is nothing but the label (`**Answer:** DEFECT.`); a text that names exactly
+one of the two labels and neither negates nor questions it.
 """
 
 from __future__ import annotations
@@ -103,13 +103,12 @@ def _structured(text: str) -> str | None:
 
 
 def _bare_answer(text: str, labels: Mapping[Action, str]) -> Action | None:
-    """A reply, or a last line, that is the label and nothing else."""
+    """The label that stands alone in the first or the last line; None where the two lines disagree."""
     lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        return None
     words = "|".join(re.escape(label) for label in labels.values())
-    match = re.fullmatch(_NOTHING_BUT.format(lead=_LEAD, labels=words), lines[-1], re.IGNORECASE)
-    return _named(match[1], labels) if match else None
+    pattern = re.compile(_NOTHING_BUT.format(lead=_LEAD, labels=words), re.IGNORECASE)
+    found = {_named(match[1], labels) for line in (*lines[:1], *lines[-1:]) if (match := pattern.fullmatch(line))}
+    return found.pop() if len(found) == 1 else None
 
 
 def _single_mention(text: str, labels: Mapping[Action, str]) -> Action | None:

@@ -7,6 +7,7 @@ third of the processor time of `chat.completions.create`. Replies are read here,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import json
 import logging
@@ -145,6 +146,9 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
         ModelUnavailable: Not an object, no choices, or an error body with a temporary code.
         ModelRejected: An error body with another code.
     """
+    if isinstance(reply, str):  # JSON that the server did not label as such
+        with contextlib.suppress(ValueError):
+            reply = json.loads(reply)
     if not isinstance(reply, Mapping):
         raise ModelUnavailable("malformed reply (not a JSON object)", model=model, endpoint=endpoint)
     choices = reply.get("choices")
@@ -156,7 +160,7 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
     if choice is None or not isinstance(message, Mapping):
         raise ModelUnavailable("malformed reply (no choices)", model=model, endpoint=endpoint)
     finish_reason = choice.get("finish_reason")
-    text = message.get("content")
+    text = _text(message.get("content"))
     if finish_reason == "error" or (text is None and not message.get("refusal") and finish_reason != "content_filter"):
         raise ModelUnavailable(f"no content (finish_reason {finish_reason})", model=model, endpoint=endpoint)
     reported = reply.get("usage")
@@ -174,6 +178,13 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
         latency_s=latency_s,
         facts={("generation_id" if name == "id" else name): value for name, value in facts.items()},
     )
+
+
+def _text(content: Any) -> str | None:
+    """The text of a message, which some servers send in parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    return content if isinstance(content, str) else None
 
 
 def _error_body(error: Any, *, model: str, endpoint: str) -> ModelError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.table import Table
 
@@ -36,3 +37,9 @@ def result_table(decisions: Sequence[Decision], title: str) -> Table:
         )
         named = row.model
     return table
+
+
+def short(path: Path) -> str:
+    """A path as a user would type it: from the current directory where it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
