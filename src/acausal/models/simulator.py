@@ -252,8 +252,9 @@ def serve(settings: SimulatorSettings, *, host: str = LOOPBACK[0], port: int = 8
 
 async def _serve(simulator: Simulator) -> None:
     stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in its loop
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    # Said explicitly: a shell starts background jobs with SIGINT ignored, and Python then leaves it so.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with simulator:
         url = simulator.base_url
         key = "any" if simulator.settings.api_key is None else "…"
