@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,16 @@ def share(successes: Sequence[int], totals: Sequence[int], *, level: float = 0.9
         return None
     n, clusters = sum(total for _, total in counted), len(counted)
     value = sum(won for won, _ in counted) / n
-    means = [won / total for won, total in counted]
+    means = [Fraction(won, total) for won, total in counted]
     if clusters == 1:
         return Estimate(value, None, None, n, 1, "one replicate: no interval")
     if value in (0.0, 1.0):
         width = 1 - (1 - level) ** (1 / clusters)
         low, high = (0.0, width) if value == 0.0 else (1 - width, 1.0)
         return Estimate(value, low, high, n, clusters, "exact one-sided bound over replicates")
-    half = _half_width(means, level)
-    if half == 0.0:
+    if len(set(means)) == 1:  # of exact fractions: in floats, 1/3 twenty times over has a variance, and so a width
         return Estimate(value, None, None, n, clusters, "all replicates equal: no interval, look for copies")
+    half = _half_width([float(mean) for mean in means], level)
     low, high = max(0.0, value - half), min(1.0, value + half)
     return Estimate(value, low, high, n, clusters, "t interval on replicate means")
 

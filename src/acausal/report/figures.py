@@ -31,6 +31,12 @@ _COLOURS = [
 ]
 _MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "*"]
 _DASHES = ["-", "--", "-.", ":"]
+_MOST_WITH_INTERVALS = 5
+"""Above this number of lines only that of all models carries intervals: more of them hide each other."""
+_DARK = 0.72
+"""Share above which a cell is so dark that white text reads better than black."""
+_NO_BAR = (float("nan"), float("nan"))
+"""Lengths that draw nothing; 0 would draw caps, and so an interval without width."""
 _STYLE: Any = {"svg.hashsalt": "acausal", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -77,11 +83,13 @@ def _by_round(decisions: Sequence[Decision]) -> Figure:
         shift = (number - (len(shown) - 1) / 2) * 0.04
         rounds = [round_ + shift for round_ in points]
         values = [100 * rate.value for rate in points.values()]
-        below, above = zip(*(_distances(rate) for rate in points.values()), strict=True) if points else ((), ())
+        barred = model == ALL_MODELS or len(shown) <= _MOST_WITH_INTERVALS
+        lengths = [_distances(rate) for rate in points.values()]
+        has_bars = barred and any(rate.low is not None for rate in points.values())
         axes.errorbar(
             rounds,
             values,
-            yerr=[below, above] if any(below) or any(above) else None,
+            yerr=list(zip(*lengths, strict=True)) if has_bars else None,  # None: no bar in the legend either
             label=model,
             color=colour,
             marker=_MARKERS[number % len(_MARKERS)],
@@ -101,7 +109,9 @@ def _matrix(decisions: Sequence[Decision]) -> Figure:
     rates = matrix(decisions)
     models = sorted({model for pair in rates for model in pair})
     size = len(models)
-    figure, axes = _figure(3.4 + 1.15 * size, 2.0 + 0.85 * size)
+    upright = size < 4
+    width, height = (1.15, 0.85) if upright else (0.8, 0.62)  # a page shrinks a wide figure, its text included
+    figure, axes = _figure(3.4 + width * size, 2.0 + height * size)
     if not any(rates.values()):
         return _nothing(figure, axes)
     cells = [[_share(rates.get((own, other))) for other in models] for own in models]
@@ -110,10 +120,10 @@ def _matrix(decisions: Sequence[Decision]) -> Figure:
         for column, other in enumerate(models):
             rate = rates.get((own, other))
             text = "no data" if rate is None else f"{rate.value * 100:.0f} %\nn {rate.n}"
-            dark = rate is not None and rate.value > 0.6
+            dark = rate is not None and rate.value > _DARK
             axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=9)
     names = [_broken(model) for model in models]
-    axes.set_xticks(range(size), names, rotation=0 if size < 4 else 60, ha="center" if size < 4 else "right")
+    axes.set_xticks(range(size), names, rotation=0 if upright else 60, ha="center" if upright else "right")
     axes.set_yticks(range(size), names)
     axes.set(xlabel="model of the co-player", ylabel="model of the agent")
     axes.spines[:].set_visible(False)
@@ -142,9 +152,9 @@ def _points(rates: Mapping[int, Estimate | None]) -> dict[int, Estimate]:
 
 
 def _distances(rate: Estimate) -> tuple[float, float]:
-    """Length of the error bar below and above a point, in percent; none without an interval."""
+    """Length of the error bar below and above a point, in percent; no bar without an interval."""
     if rate.low is None or rate.high is None:
-        return 0.0, 0.0
+        return _NO_BAR
     return 100 * (rate.value - rate.low), 100 * (rate.high - rate.value)
 
 
