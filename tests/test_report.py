@@ -165,11 +165,12 @@ def test_an_outage_is_no_estimate(tmp_path: Path) -> None:
     for text in written(play("xx", "x?"), tmp_path):
         assert "No estimate: none of 4 decisions" in text
         assert "cooperate (" not in text
+        assert "bounds" not in text
 
 
 def test_substitutes_are_reported_beside_the_rate(tmp_path: Path) -> None:
     decisions = play("CC", "CC") + substituted(play("DD", "DD", replicate=2))
-    assert "4 decisions come from a substitute and enter no rate." in written(decisions, tmp_path)[0]
+    assert "Served by a substitute, and in no rate: 4." in written(decisions, tmp_path)[0]
 
 
 def test_what_models_wrote_cannot_break_the_page(tmp_path: Path) -> None:

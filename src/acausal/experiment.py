@@ -27,6 +27,7 @@ from acausal.models.ledger import Ledger
 from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.progress import Progress, Tally, duration
+from acausal.report.rows import dollars
 from acausal.report.terminal import result_table, short
 from acausal.schema import Config
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
@@ -121,10 +122,9 @@ def _verdict(results: Results) -> tuple[ExitCode, str]:
 def _show(cell: Cell, results: Results, run: Run | None, console: Console) -> None:
     console.print(result_table(results.decisions, f"Cooperation: {cell.title}"))
     summary = results.summary
-    cost = "unknown cost" if summary["cost_usd"] is None else f"${summary['cost_usd']:.4f}"
     lines = [
         f"{summary['calls']} calls ({summary['calls_replayed']} replayed), {summary['tokens_in']:,} tokens in, "
-        f"{summary['tokens_out']:,} out, {cost}, {duration(summary['wall_s'])}",
+        f"{summary['tokens_out']:,} out, cost {dollars(summary['cost_usd'])}, {duration(summary['wall_s'])}",
         f"outputs  {short(cell.directory)}",
         f"report   {short(cell.directory / 'report.html')}",
     ]

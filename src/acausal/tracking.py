@@ -6,12 +6,18 @@ the cell again, replaying every call from the ledger. Everything here blocks; ca
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
+import math
 import os
 import re
+import shlex
+import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,14 +31,19 @@ LINK = "tracking.json"
 """Names the run of a directory, so that going on with a cell goes on with its run."""
 _PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_PARAM = 6000
-_BATCH = {"params": 100, "tags": 100, "metrics": 1000}
+_LONGEST_KEY = 250
+_BATCH = {"params": 100, "metrics": 1000}
 """What MLflow accepts in one `log_batch`."""
 _PATIENCE = {
-    # A dead tracking server is noticed in seconds, not in MLflow's default of minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    # A server that is down, or accepts and never answers, costs at most 20 s, not MLflow's default of minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    # Retry-After has no upper bound: one reply could hold the run for an hour.
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
+_DATABASE_ATTEMPTS = 5
+"""Tries to open a database, 2.6 s in all; MLflow's own ten take 100 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +95,10 @@ class Run:
         try:
             step()
         except Exception as error:  # MLflow, SQLAlchemy, requests and the operating system have no common root
-            log.debug("MLflow failed", exc_info=True)
-            lines = str(error).strip().splitlines()
-            why = _without_credentials(lines[0] if lines else type(error).__name__)
+            log.debug("MLflow failed: %s", _without_credentials(traceback.format_exc()))
             self.warning = (
-                f"MLflow at {_without_credentials(tracking_uri())} failed ({why[:160]}); the files are kept; the "
-                "same command into the same directory logs them later at no further call"
+                f"MLflow at {_without_credentials(tracking_uri())} failed ({_reason(error)}); the files are kept in "
+                f"{self.directory}; the same command into the same directory logs them later at no further call"
             )
             log.warning(self.warning)
 
@@ -97,18 +106,26 @@ class Run:
         self, name: str, params: Mapping[str, Any], tags: Mapping[str, str], sweep_directory: Path | None
     ) -> None:
         client = self._client = _client()
-        parent = _linked_run(sweep_directory, client) if sweep_directory is not None else None
-        known = _linked_run(self.directory, client)
+        experiment = _experiment_id(client, self.experiment)
+        parent = _linked_run(sweep_directory, client, experiment) if sweep_directory is not None else None
+        labels = _origin(tags) | dict(tags) | ({_PARENT_TAG: parent} if parent is not None else {})
+        known = _linked_run(self.directory, client, experiment)
         if known is None:
-            labels = dict(tags) | ({_PARENT_TAG: parent} if parent is not None else {})
-            run = client.create_run(_experiment_id(client, self.experiment), run_name=name, tags=labels)
-            self._run_id = run.info.run_id
-            link = {"uri": _without_credentials(tracking_uri()), "run_id": self._run_id}
+            self._run_id = client.create_run(experiment, run_name=name, tags=labels).info.run_id
+            link = {
+                "uri": _without_credentials(tracking_uri()),
+                "experiment_id": experiment,
+                "run_id": self._run_id,
+            }
             (self.directory / LINK).write_text(json.dumps(link) + "\n")
         else:
             self._run_id = known
-            client.update_run(known, status="RUNNING")
-            self._known = dict(client.get_run(known).data.params)
+            client.update_run(known, status="RUNNING", name=name)
+            data = client.get_run(known).data
+            for tag, value in labels.items():
+                if data.tags.get(tag) != value:
+                    client.set_tag(known, tag, value)
+            self._known = dict(data.params)
         self._log_params(client, params)
 
     def _log_params(self, client: MlflowClient, params: Mapping[str, Any]) -> None:
@@ -128,10 +145,12 @@ class Run:
             return
         if outcome is not None:
             self._log_metrics(client, outcome)
-            for path in outcome.artifacts:
+        try:
+            for path in outcome.artifacts if outcome is not None else ():
                 folder = path.parent.as_posix()
                 client.log_artifact(self._run_id, str(self.directory / path), folder if folder != "." else None)
-        client.set_terminated(self._run_id, status=status)
+        finally:  # files may live in another store than runs; without theirs, the run has ended all the same
+            client.set_terminated(self._run_id, status=status)
 
     def _log_metrics(self, client: MlflowClient, outcome: Outcome) -> None:
         from mlflow.entities import Metric
@@ -143,13 +162,16 @@ class Run:
         for key, rates in series.items():
             points += [(key, rate, round_) for round_, rate in rates.items() if rate is not None]
         on_record = set(client.get_run(self._run_id).data.metrics)
-        fresh = []
-        for key, value, step in points:
-            name = _key(key)
-            history = client.get_metric_history(self._run_id, name) if name in on_record else []
-            # MLflow keeps every point it is given: one that a resumed run gives again would double the curve.
-            if not any(point.step == step and point.value == value for point in history):
-                fresh.append(Metric(name, value, now, step))
+        latest: dict[str, dict[int, float]] = {}
+        for name in {_key(key) for key, _, _ in points} & on_record:
+            history = client.get_metric_history(self._run_id, name)
+            latest[name] = {point.step: point.value for point in sorted(history, key=lambda point: point.timestamp)}
+        # MLflow keeps every point it is given: one that a resumed run gives again would double the curve.
+        fresh = [
+            Metric(_key(key), value, now, step)
+            for key, value, step in points
+            if latest.get(_key(key), {}).get(step) != value
+        ]
         for batch in _batches(fresh, _BATCH["metrics"]):
             client.log_batch(self._run_id, metrics=batch)
 
@@ -166,7 +188,8 @@ def ui_command() -> str:
         return f"open {_without_credentials(uri)}"
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         return "mlflow ui"
-    return f"mlflow ui --backend-store-uri {_without_credentials(uri)}"
+    shown = shlex.quote(uri) if _without_credentials(uri) == uri else '"$MLFLOW_TRACKING_URI"'
+    return f"mlflow ui --backend-store-uri {shown}"
 
 
 def _client() -> MlflowClient:
@@ -175,9 +198,17 @@ def _client() -> MlflowClient:
         os.environ.setdefault(variable, value)
     for chatty in ("alembic", "mlflow.store", "mlflow.tracking"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    for retrying in ("mlflow.store.db.utils", "urllib3.connectionpool"):
+        # They announce every attempt; what the last one says comes as an exception, and so as our one warning.
+        logging.getLogger(retrying).setLevel(logging.ERROR)
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(tracking_uri=tracking_uri())
+    uri = tracking_uri()
+    if not uri.startswith(("http://", "https://")):
+        from mlflow.store.db import utils
+
+        utils.MAX_RETRY_COUNT = _DATABASE_ATTEMPTS  # a constant: no variable sets it
+    return MlflowClient(tracking_uri=uri)
 
 
 def _experiment_id(client: MlflowClient, name: str) -> str:
@@ -199,17 +230,38 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def _linked_run(directory: Path, client: MlflowClient) -> str | None:
-    """The run that a directory belongs to; None when it has none in this store."""
+def _linked_run(directory: Path, client: MlflowClient, experiment: str) -> str | None:
+    """The run that a directory belongs to; None when this experiment of this store has none, or has thrown it away.
+
+    Raises:
+        MlflowException: The store does not answer; taken for an absent run, it would be made twice.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
         link = json.loads((directory / LINK).read_text())
-        if link["uri"] != _without_credentials(tracking_uri()):
-            return None
-        return str(client.get_run(link["run_id"]).info.run_id)
-    except (OSError, ValueError, KeyError, TypeError, MlflowException):
+        uri, run_id = link["uri"], str(link["run_id"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+    if uri != _without_credentials(tracking_uri()):
+        return None
+    try:
+        info = client.get_run(run_id).info
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    return run_id if info.lifecycle_stage == "active" and info.experiment_id == experiment else None
+
+
+def _origin(tags: Mapping[str, str]) -> dict[str, str]:
+    """MLflow's own tags: who ran what, from which commit."""
+    origin = {"mlflow.source.name": Path(sys.argv[0]).name or "python", "mlflow.source.type": "LOCAL"}
+    if "git_commit" in tags:
+        origin["mlflow.source.git.commit"] = tags["git_commit"]
+    with suppress(OSError, KeyError, ImportError):  # a container's user may have no name
+        origin["mlflow.user"] = getpass.getuser()
+    return origin
 
 
 def _scalars(summary: Mapping[str, Any]) -> dict[str, float]:
@@ -222,14 +274,16 @@ def _scalars(summary: Mapping[str, Any]) -> dict[str, float]:
     for key, value in summary.items():
         if key == "cooperation_rate_by_model":
             numbers |= {f"cooperation_rate/{model}": rate for model, rate in value.items() if rate is not None}
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             numbers["cooperation_rate_overall" if key == "cooperation_rate" else key] = float(value)
     return numbers
 
 
 def _key(name: str) -> str:
-    """A name in the letters that MLflow allows."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
+    """A name in the letters that MLflow allows, and tidy as a relative path, as which it may be stored."""
+    parts = re.sub(r"[^\w\-. :/]", "_", name).split("/")
+    tidy = "/".join(part for part in parts if part not in ("", ".", ".."))
+    return re.sub(r"^\.\.", "__", tidy)[:_LONGEST_KEY].rstrip("/") or "_"
 
 
 def _param(value: Any) -> str:
@@ -241,6 +295,20 @@ def _batches(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
+def _reason(error: Exception) -> str:
+    """What failed, in a few words: of a failed connection its cause, not the layers that report it."""
+    cause: BaseException = error
+    while (below := cause.__cause__ or cause.__context__) is not None:
+        cause = below
+    is_network = isinstance(cause, OSError) or type(cause).__module__.startswith("urllib3")
+    lines = str(cause if is_network else error).strip().splitlines()
+    return _without_credentials(lines[0] if lines else type(error).__name__)[:160]
+
+
 def _without_credentials(text: str) -> str:
-    """A URI, or a message that quotes one, without user and password."""
-    return re.sub(r"(://)[^\s/@]+@", r"\1", text)
+    """A URI, or a message that quotes one, without user, password and the secrets of its query.
+
+    Cut up to the last @ of a word: a password written without escapes may hold @ and / itself.
+    """
+    text = re.sub(r"://(?!/)\S*@", "://", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:pass|pwd|secret|token|key)[^=&\s]*=)[^&\s]*", r"\1***", text)

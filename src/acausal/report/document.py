@@ -14,7 +14,7 @@ from acausal.analysis.inference import Estimate
 from acausal.analysis.rates import cooperation_rate, cross_model, legible_share, within_model
 from acausal.game import Payoffs
 from acausal.records import Decision
-from acausal.report.rows import interval, percent, rate_rows
+from acausal.report.rows import dollars, interval, percent, rate_rows
 from acausal.report.tables import write_text
 
 MOST_MISSING = 0.05
@@ -87,11 +87,11 @@ def findings(report: CellReport) -> list[str]:
     if missing:
         low, high = summary["bounds"]["all_missing_defect"], summary["bounds"]["all_missing_cooperate"]
         said.append(
-            f"{missing} decisions do not count: the rate lies between {percent(low)} (all of them defect) "
+            f"{_decisions(missing)} not count: the rate lies between {percent(low)} (all of them defect) "
             f"and {percent(high)} (all cooperate)."
         )
     if summary["substituted"]:
-        said.append(f"{summary['substituted']} decisions come from a substitute and enter no rate.")
+        said.append(f"Served by a substitute, and in no rate: {summary['substituted']}.")
     return said
 
 
@@ -104,7 +104,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "report": report,
         "findings": findings(report),
         "warning": f"{percent(missing)} of the decisions are missing: read every rate with its bounds."
-        if missing > MOST_MISSING
+        if MOST_MISSING < missing < 1
         else "",
         "rows": [
             {
@@ -119,7 +119,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         ],
         "population": ", ".join(f"{count} × {report.models[slot]}" for slot, count in report.seats.items()),
         "told": report.disclosure or "Nothing about the other participants.",
-        "cost": "unknown" if cost is None else f"${cost:.4f}",
+        "cost": dollars(cost),
         "figures": [
             {
                 "title": path.stem.replace("_", " "),
@@ -149,4 +149,8 @@ def _points(payoffs: Payoffs) -> tuple[float, float, float, float]:
 def _certainty(rate: Estimate) -> str:
     if rate.low is None:
         return rate.method
-    return f"95 % interval {interval(rate)} over {rate.clusters} replicates"
+    return f"95 % interval {interval(rate)} over {rate.clusters} replicates: {rate.method}"
+
+
+def _decisions(number: int) -> str:
+    return "1 decision does" if number == 1 else f"{number} decisions do"

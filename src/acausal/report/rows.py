@@ -48,6 +48,13 @@ def interval(estimate: Estimate | None) -> str:
     return f"{estimate.low * 100:.1f}–{estimate.high * 100:.1f} %"
 
 
+def dollars(usd: float | None) -> str:
+    """A cost as it is printed: `$0.00`, `$0.0146`, `unknown`."""
+    if usd is None:
+        return "unknown"
+    return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4f}"
+
+
 def _row(model: str, round_: int | None, decisions: Sequence[Decision]) -> RateRow:
     legible = sum(decision.status is Status.LEGIBLE for decision in decisions)
     return RateRow(model, round_, cooperation_rate(decisions), len(decisions), legible)
