@@ -22,8 +22,6 @@ def options(group: str) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_the_first_comment_is_the_command_that_runs_it(path: Path) -> None:
-    if path.parts[0] == "hydra":
-        return
     comments = [line for line in (conf_dir() / path).read_text().splitlines() if not line.startswith("# @package")]
     assert comments[0].startswith("# ")
     assert "run.py" in comments[0]

@@ -317,3 +317,46 @@ def test_the_console_script_serves_and_runs(tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=20)
     assert server.returncode == 0
+
+
+@pytest.mark.parametrize("bytes_left", [12_000, 60_000], ids=["while playing", "while reporting"])
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: int) -> None:
+    """A limit on the size of any one file stands in for the disk: the ledger or a figure runs into it."""
+    arguments = [
+        *SCRIPTED,
+        "num_agents=4",
+        "scenario.model_distribution={a: 2, b: 2}",
+        "progress=off",
+        "hydra.run.dir=o",
+    ]
+    program = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes_left}, {bytes_left}))"
+    command = [
+        sys.executable,
+        "-c",
+        f"{program}; runpy.run_path({str(ROOT / 'run.py')!r}, run_name='__main__')",
+        *arguments,
+    ]
+    stopped = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 1
+    assert stopped.stderr.startswith("acausal: ")
+    assert stopped.stderr.count("\n") == 1
+    assert "make room" in stopped.stderr
+    kept = (tmp_path / "o" / "calls.jsonl").read_bytes().count(b"\n")
+    assert kept > 5
+    code, out, _ = run(arguments, tmp_path)
+    assert code == 0
+    assert f"16 calls ({kept} replayed)" in out
+
+
+def test_more_replicates_extend_a_finished_cell(tmp_path: Path) -> None:
+    assert run([*SCRIPTED, "hydra.run.dir=o"], tmp_path)[0] == 0
+    first = pd.read_parquet(tmp_path / "o" / "decisions.parquet")
+    code, out, _ = run([*SCRIPTED, "replicates=3", "hydra.run.dir=o"], tmp_path)
+    assert code == 0
+    assert "300 calls (100 replayed)" in out
+    more = pd.read_parquet(tmp_path / "o" / "decisions.parquet")
+    assert more[more.replicate == 1].reset_index(drop=True).equals(first)
+    assert set(more.replicate) == {1, 2, 3}
+    estimate = json.loads((tmp_path / "o" / "summary.json").read_text())["estimates"]["cooperation_rate"]
+    assert estimate["clusters"] == 3
+    assert estimate["low"] < estimate["value"] < estimate["high"]

@@ -84,6 +84,11 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> tu
     except AcausalError as error:
         # Refused before the ledger was ours: whatever status the directory has is another run's.
         return code_of(error), str(error)
+    except OSError as error:
+        return ExitCode.REFUSED, (
+            f"the outputs in {short(cell.directory)} could not be written: {error.strerror or error}; every reply is "
+            f"in the ledger; make room, then go on with: {cell.command}"
+        )
 
 
 def _ended_early(cell: Cell, run: Run | None, error: AcausalError) -> tuple[ExitCode, str]:

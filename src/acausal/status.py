@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from enum import IntEnum
@@ -33,10 +34,11 @@ class Status:
     message: str = ""
 
     def write(self, directory: Path) -> None:
-        """Keep the status beside the cell's outputs."""
+        """Keep the status beside the cell's outputs; on a full disk what ended the run matters more than its note."""
         temporary = directory / f"{FILE}.tmp"
-        temporary.write_text(json.dumps({"state": self.state, "message": self.message}) + "\n")
-        temporary.replace(directory / FILE)
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps({"state": self.state, "message": self.message}) + "\n")
+            temporary.replace(directory / FILE)
 
 
 RUNNING = Status("running")

@@ -35,7 +35,7 @@ _LONGEST_KEY = 250
 _BATCH = {"params": 100, "metrics": 1000}
 """What MLflow accepts in one `log_batch`."""
 _PATIENCE = {
-    # A server that is down, or accepts and never answers, costs at most 20 s, not MLflow's default of minutes.
+    # A server that is down, or accepts and never answers, costs about 20 s, not MLflow's default of minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -95,7 +95,8 @@ class Run:
         try:
             step()
         except Exception as error:  # MLflow, SQLAlchemy, requests and the operating system have no common root
-            log.debug("MLflow failed: %s", _without_credentials(traceback.format_exc()))
+            # Frames only: the messages between them quote the URI in pieces that nothing could recognise.
+            log.debug("MLflow failed at\n%s", "".join(traceback.format_tb(error.__traceback__)))
             self.warning = (
                 f"MLflow at {_without_credentials(tracking_uri())} failed ({_reason(error)}); the files are kept in "
                 f"{self.directory}; the same command into the same directory logs them later at no further call"
@@ -198,7 +199,7 @@ def _client() -> MlflowClient:
         os.environ.setdefault(variable, value)
     for chatty in ("alembic", "mlflow.store", "mlflow.tracking"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    for retrying in ("mlflow.store.db.utils", "urllib3.connectionpool"):
+    for retrying in ("mlflow.store.db.utils", "urllib3"):
         # They announce every attempt; what the last one says comes as an exception, and so as our one warning.
         logging.getLogger(retrying).setLevel(logging.ERROR)
     from mlflow.tracking import MlflowClient
@@ -300,7 +301,7 @@ def _reason(error: Exception) -> str:
     cause: BaseException = error
     while (below := cause.__cause__ or cause.__context__) is not None:
         cause = below
-    is_network = isinstance(cause, OSError) or type(cause).__module__.startswith("urllib3")
+    is_network = isinstance(cause, OSError) or type(cause).__name__ == "ResponseError"  # urllib3's, of a status
     lines = str(cause if is_network else error).strip().splitlines()
     return _without_credentials(lines[0] if lines else type(error).__name__)[:160]
 

@@ -6,7 +6,7 @@ from the game in force. Two messages a prompt, what varies last: servers reuse t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jinja2 import StrictUndefined, TemplateError
@@ -16,6 +16,8 @@ from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Message
 from acausal.schema import Config
+
+_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # plain text, no HTML
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,15 @@ class Prompts:
             "sucker": game.payoffs.sucker,
             "points": points,
         }
-        self._environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # plain text, no HTML
-        self._words["disclosure"] = self._render("condition.disclosure", config.condition.disclosure)
-        self._system = self._render("protocol.system", config.protocol.system)
-        self._protocol = config.protocol
+        disclosure = self._compiled("condition.disclosure", config.condition.disclosure)
+        self._words["disclosure"] = disclosure()
+        self._system = self._compiled("protocol.system", config.protocol.system)()
+        self._strategy = self._compiled("protocol.strategy", config.protocol.strategy or "")
+        self._decision = self._compiled("protocol.decision", config.protocol.decision)
 
     def strategy(self) -> tuple[Message, ...]:
         """The messages that ask for this round's strategy."""
-        return self._messages(self._render("protocol.strategy", self._protocol.strategy or ""))
+        return self._messages(self._strategy())
 
     def decision(self, *, strategy: str | None, history: Sequence[PastMatch], coplayer: str) -> tuple[Message, ...]:
         """The messages that ask for one decision.
@@ -71,19 +74,29 @@ class Prompts:
             {"coplayer": match.coplayer, "own": self.labels[match.own], "other": self.labels[match.other]}
             for match in history
         ]
-        words = {"strategy": strategy, "history": shown, "coplayer": coplayer}
-        return self._messages(self._render("protocol.decision", self._protocol.decision, **words))
+        return self._messages(self._decision(strategy=strategy, history=shown, coplayer=coplayer))
 
     def _messages(self, user: str) -> tuple[Message, ...]:
         return (Message("system", self._system), Message("user", user))
 
-    def _render(self, key: str, template: str, **words: object) -> str:
+    def _compiled(self, key: str, template: str) -> Callable[..., str]:
+        """A template of conf/, compiled once: compiling costs more than the whole rest of a call."""
+
+        def refusal(error: TemplateError) -> ConfigError:
+            return ConfigError(f"{key} does not render: {error}; the words it may use are {sorted(self._words)}")
+
         try:
-            return self._environment.from_string(template).render(self._words | words).strip()
+            compiled = _ENVIRONMENT.from_string(template)
         except TemplateError as error:
-            raise ConfigError(
-                f"{key} does not render: {error}; the words it may use are {sorted(self._words)}"
-            ) from error
+            raise refusal(error) from error
+
+        def render(**words: object) -> str:
+            try:
+                return compiled.render(self._words | words).strip()
+            except TemplateError as error:
+                raise refusal(error) from error
+
+        return render
 
 
 def points(number: float) -> str:
