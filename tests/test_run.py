@@ -360,3 +360,16 @@ def test_more_replicates_extend_a_finished_cell(tmp_path: Path) -> None:
     estimate = json.loads((tmp_path / "o" / "summary.json").read_text())["estimates"]["cooperation_rate"]
     assert estimate["clusters"] == 3
     assert estimate["low"] < estimate["value"] < estimate["high"]
+
+
+def test_an_experiment_file_sweeps_by_itself(tmp_path: Path) -> None:
+    arguments = ["experiment=offline_pilot", *SCRIPTED, "replicates=2", "hydra.sweep.dir=s", "progress=off"]
+    code, out, err = run(arguments, tmp_path)
+    assert (code, err) == (0, "")
+    cells = [json.loads(line) for line in (tmp_path / "s" / "cells.jsonl").read_text().splitlines()]
+    assert [cell["title"].split(": ")[1] for cell in cells] == [
+        f"{scenario}, {condition}"
+        for scenario in ("homogeneous", "mixed_5_5")
+        for condition in ("control", "identity_only")
+    ]
+    assert out.count("200 calls (0 replayed)") == 4

@@ -33,8 +33,6 @@ from acausal.schema import Config
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
 from acausal.tracking import Run, ui_command
 
-_TRACKED_AS = {ExitCode.DONE: "FINISHED", ExitCode.BUDGET: "KILLED", ExitCode.INTERRUPTED: "KILLED"}
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -96,7 +94,7 @@ def _ended_early(cell: Cell, run: Run | None, error: AcausalError) -> tuple[Exit
     message = f"{error}; everything paid for is in {short(cell.directory)}; go on with: {cell.command}"
     status_of(code, message).write(cell.directory)
     if run is not None:
-        run.finish(None, _TRACKED_AS.get(code, "FAILED"))
+        run.finish(None, code.tracked_as)
     return code, message
 
 
@@ -107,7 +105,7 @@ def _finished(
     results = write_outputs(cell.config, cell.directory, tournaments, totals, cell.command)
     code, message = _verdict(results)
     if run is not None:
-        run.finish(tracked(cell.directory, results), _TRACKED_AS.get(code, "FAILED"))
+        run.finish(tracked(cell.directory, results), code.tracked_as)
     status_of(code, message).write(cell.directory)
     _show(cell, results, run, console)
     return code, message

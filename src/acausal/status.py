@@ -24,6 +24,13 @@ class ExitCode(IntEnum):
     """An outage, or nothing legible."""
     INTERRUPTED = 130
 
+    @property
+    def tracked_as(self) -> str:
+        """MLflow's word for a run that ended so."""
+        if self is ExitCode.DONE:
+            return "FINISHED"
+        return "KILLED" if self in (ExitCode.BUDGET, ExitCode.INTERRUPTED) else "FAILED"
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

@@ -59,7 +59,7 @@ class Sweep:
                 console.print(f"cell {line['title']}: {line['message']}", soft_wrap=True, highlight=False, markup=False)
         code = self._code([line["code"] for line in ended])
         if self.run is not None:
-            self.run.finish(None, "FINISHED" if code is ExitCode.DONE else "FAILED")
+            self.run.finish(None, code.tracked_as)
             where = ui_command() if self.run.warning is None else self.run.warning
             console.print(f"MLflow   {where}", soft_wrap=True, highlight=False, markup=False)
         console.print(f"outputs  {short(self.directory)}", soft_wrap=True, highlight=False, markup=False)
