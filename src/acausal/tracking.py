@@ -32,8 +32,6 @@ LINK = "tracking.json"
 _PARENT_TAG = "mlflow.parentRunId"
 _LONGEST_PARAM = 6000
 _LONGEST_KEY = 250
-_BATCH = {"params": 100, "metrics": 1000}
-"""What MLflow accepts in one `log_batch`."""
 _PATIENCE = {
     # A server that is down, or accepts and never answers, costs about 20 s, not MLflow's default of minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -137,8 +135,7 @@ class Run:
         if changed:  # MLflow never changes a param; identity keys cannot get here, a ledger refuses them first
             log.warning("MLflow keeps the first values of %s", ", ".join(changed))
         fresh = [Param(key, value) for key, value in values.items() if key not in self._known]
-        for batch in _batches(fresh, _BATCH["params"]):
-            client.log_batch(self._run_id, params=batch)
+        client.log_batch(self._run_id, params=fresh)  # which cuts it into as many requests as it takes
 
     def _finish(self, outcome: Outcome | None, status: str) -> None:
         client = self._client
@@ -173,8 +170,7 @@ class Run:
             for key, value, step in points
             if latest.get(_key(key), {}).get(step) != value
         ]
-        for batch in _batches(fresh, _BATCH["metrics"]):
-            client.log_batch(self._run_id, metrics=batch)
+        client.log_batch(self._run_id, metrics=fresh)
 
 
 def tracking_uri() -> str:
@@ -197,8 +193,7 @@ def _client() -> MlflowClient:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     for variable, value in _PATIENCE.items():
         os.environ.setdefault(variable, value)
-    for chatty in ("alembic", "mlflow.store", "mlflow.tracking"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # older versions of MLflow leave it to talk
     for retrying in ("mlflow.store.db.utils", "urllib3"):
         # They announce every attempt; what the last one says comes as an exception, and so as our one warning.
         logging.getLogger(retrying).setLevel(logging.ERROR)
@@ -290,10 +285,6 @@ def _key(name: str) -> str:
 def _param(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _LONGEST_PARAM else f"{text[: _LONGEST_PARAM - 12]}… (cut here)"
-
-
-def _batches(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _reason(error: Exception) -> str:
