@@ -69,3 +69,46 @@ def test_text_stands_out_from_its_cell(cooperating: int, colour: str) -> None:
     letters = "C" * cooperating + "D" * (10 - cooperating)
     (text,) = _matrix(play(letters, letters, models=("x", "x"))).axes[0].texts
     assert text.get_color() == colour
+
+
+def test_the_axis_is_in_percent_and_shows_all_of_it() -> None:
+    axes: Any = _by_round(play("CC", "CD", models=("x", "x"))).axes[0]
+    assert axes.containers[0].lines[0].get_ydata().tolist() == [100, 50]
+    low, high = axes.get_ylim()
+    assert low <= 0
+    assert high >= 100
+
+
+def test_a_bar_reaches_from_the_low_end_to_the_high_end() -> None:
+    decisions = play("CC", "CC", models=("x", "x")) + play("CC", "CC", models=("x", "x"), replicate=2)
+    (line,) = _by_round(decisions).axes[0].containers
+    assert [end for ends in _ends(line) for end in ends] == pytest.approx([100 * 0.05**0.5, 100] * 2)
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 12, 40])
+def test_ticks_are_rounds(rounds: int) -> None:
+    ticks = _by_round(play("C" * rounds, "D" * rounds)).axes[0].get_xticks().tolist()
+    assert set(ticks) <= set(range(1, rounds + 1))
+    assert ticks[0] == 1
+    assert len(ticks) <= 24, "more of them run into each other"
+
+
+def test_rows_are_agents_and_columns_are_co_players() -> None:
+    axes: Any = _matrix(play("C", "D", models=("x", "y"))).axes[0]
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    assert (cells[1, 0], cells[0, 1]) == ("100 %\nn 1", "0 %\nn 1"), "x = column, y = row: x cooperates with y"
+    (image,) = axes.images
+    assert (image.get_array()[0, 1], image.get_array()[1, 0]) == (100, 0)
+
+
+def test_no_data_has_no_colour() -> None:
+    axes: Any = _matrix(play("D", "D", models=("x", "y"))).axes[0]
+    (image,) = axes.images
+    assert image.get_array().mask.tolist() == [[True, False], [False, True]]
+
+
+def test_long_ids_are_broken_and_lose_nothing() -> None:
+    name = "anthropic/claude-3-sonnet-20240229"
+    label = _matrix(play("C", "D", models=(name, name))).axes[0].get_yticklabels()[0].get_text()
+    assert label.replace("\n", "") == name
+    assert max(len(line) for line in label.split("\n")) <= 16

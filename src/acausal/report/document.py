@@ -97,8 +97,8 @@ def findings(report: CellReport) -> list[str]:
 
 def _words(report: CellReport, directory: Path) -> dict[str, Any]:
     summary = report.summary
-    counted = sum(decision.counts for decision in report.decisions)
-    missing = 1 - counted / len(report.decisions) if report.decisions else 1.0
+    gaps = sum(not decision.counts for decision in report.decisions)
+    missing = gaps / len(report.decisions) if report.decisions else 1.0
     cost = summary["cost_usd"]
     return {
         "report": report,
