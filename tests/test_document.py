@@ -115,3 +115,14 @@ def test_why_actions_are_missing_is_counted_and_escaped(tmp_path: Path) -> None:
 )
 def test_a_cost_is_printed_to_the_cent_or_finer(usd: float | None, words: str) -> None:
     assert dollars(usd) == words
+
+
+def test_no_prompt_ends_its_own_fence(tmp_path: Path) -> None:
+    prompt = "Your strategy:\n`````\n<b>bold</b>"
+    markdown, _ = both(tmp_path, play("C", "D"), prompts=[("Asked", prompt)])
+    assert f"``````text\n{prompt}\n``````\n" in markdown
+
+
+def test_a_reason_stays_in_its_row_and_is_no_markup(tmp_path: Path) -> None:
+    markdown, _ = both(tmp_path, play("Cx", "DD"), failures={"503 <b>a|b</b>\n[c](d)": 1})
+    assert r"| 503 &lt;b>a\|b&lt;/b> \[c\](d) | 1 |" in markdown

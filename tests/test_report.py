@@ -146,7 +146,7 @@ def test_figures_are_drawn_and_drawn_alike(tmp_path: Path, decisions: list[Decis
 
 def test_the_first_finding_carries_its_uncertainty(tmp_path: Path) -> None:
     markdown, html = written(play("CCD", "CDD"), tmp_path)
-    said = "50.0 % of 6 decisions cooperate (one replicate: no interval); 100.0 % of 6 replies were legible."
+    said = "50.0 % of 6 decisions cooperate (one replicate: no interval); 100.0 % of 6 decisions are legible."
     assert said in markdown
     assert said in html
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ def write_report(directory: Path, report: CellReport) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"fence": _fence, "cell": _cell}
     for name in ("report.md", "report.html"):
         write_text(directory / name, environment.get_template(f"{name}.j2").render(words))
 
@@ -75,7 +77,7 @@ def findings(report: CellReport) -> list[str]:
         return [f"No estimate: none of {summary['decisions']} decisions is legible and from the model assigned."]
     said = [
         f"{percent(rate.value)} of {rate.n} decisions cooperate ({_certainty(rate)}); "
-        f"{percent(legible_share(decisions))} of {summary['decisions']} replies were legible."
+        f"{percent(legible_share(decisions))} of {summary['decisions']} decisions are legible."
     ]
     within, cross = within_model(decisions), cross_model(decisions)
     if within is not None and cross is not None:
@@ -140,6 +142,16 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             "command": report.command,
         },
     }
+
+
+def _fence(text: str) -> str:
+    """A Markdown fence that no line of the text can close."""
+    return "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+
+
+def _cell(text: str) -> str:
+    """Text for a cell of a Markdown table: one line, no markup."""
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _points(payoffs: Payoffs) -> tuple[float, float, float, float]:
