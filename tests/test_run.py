@@ -220,7 +220,8 @@ def test_a_sweep_is_a_parent_with_its_cells(tmp_path: Path) -> None:
     arguments = ["-m", "scenario=homogeneous,mixed_5_5", *SCRIPTED, "tracking.enabled=true", "hydra.sweep.dir=s"]
     code, out, err = run(arguments, tmp_path)
     assert (code, err) == (0, "")
-    assert "0: homogeneous, control" in out
+    assert "0: homogeneous, control: tit_for_tat" in out
+    assert "1: mixed_5_5, control: tit_for_tat + coin" in out
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")

@@ -49,8 +49,10 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """What to call the cell among others."""
-        name = f"{self.config.scenario.name}, {self.config.condition.name}"
+        """What to call the cell among others: a sweep may differ in its models alone."""
+        config = self.config
+        models = dict.fromkeys(config.models[slot].model_type.rpartition("/")[2] for slot in config.seats)
+        name = f"{config.scenario.name}, {config.condition.name}: {' + '.join(models)}"
         return name if self.number is None else f"{self.number}: {name}"
 
 
