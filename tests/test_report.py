@@ -194,7 +194,7 @@ def test_the_end_of_a_run_fits_eighty_columns() -> None:
     models = ("anthropic/claude-3-sonnet-20240229", "meta-llama/llama-3.3-70b-instruct")
     decisions = [d for r in (1, 2, 3) for d in play("CD" * r, "DD" * r, models=models, replicate=r)]
     console = Console(width=80, record=True, file=Path("/dev/null").open("w"))  # noqa: SIM115 (rich closes nothing)
-    console.print(result_table(decisions, "Cooperation"))
+    console.print(result_table(decisions))
     lines = console.export_text().splitlines()
     console.file.close()
     assert all(len(line) <= 80 for line in lines)

@@ -125,7 +125,8 @@ def _verdict(results: Results) -> tuple[ExitCode, str]:
 
 
 def _show(cell: Cell, results: Results, run: Run | None, console: Console) -> None:
-    console.print(result_table(results.decisions, f"Cooperation: {cell.title}"))
+    console.print(f"Cooperation: {cell.title}", soft_wrap=True, highlight=False, markup=False)
+    console.print(result_table(results.decisions))
     summary = results.summary
     lines = [
         f"{summary['calls']} calls ({summary['calls_replayed']} replayed), {summary['tokens_in']:,} tokens in, "

@@ -11,14 +11,14 @@ from acausal.records import Decision
 from acausal.report.rows import interval, percent, rate_rows
 
 
-def result_table(decisions: Sequence[Decision], title: str) -> Table:
+def result_table(decisions: Sequence[Decision]) -> Table:
     """Cooperation per model and round, with the n behind it and the share of legible replies.
 
     Fits 80 columns: a model's id stands once, and the interval's column only where some rate has one.
     """
     rows = rate_rows(decisions)
     has_interval = any(row.estimate is not None and row.estimate.low is not None for row in rows)
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("model", overflow="fold")
     for name in ["round", "cooperates", *(["interval"] if has_interval else []), "n", "legible"]:
         table.add_column(name, justify="right", no_wrap=True)
