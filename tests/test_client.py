@@ -258,6 +258,21 @@ def test_the_budget_of_money_counts_calls_in_flight(bench: Bench) -> None:
     assert sum(line["cost_usd"] for line in bench.ledger_lines()) == pytest.approx(6 * price)
 
 
+def test_a_budget_of_money_is_not_spent_blindly(bench: Bench) -> None:
+    """A server that names no cost: the cap could never be reached, so the run stops instead of going on for free."""
+    unpriced = Fault(raw='{"model": "openai/gpt-4", "choices": [{"message": {"content": "DEFECT"}}]}')
+
+    async def act(client: Client, _: Simulator) -> None:
+        for agent in range(1, 5):
+            await client.complete(request(agent))
+
+    with pytest.raises(BudgetExceeded, match="cannot be held: a reply came without a cost; set the model's price"):
+        bench.run(act, "budget.usd=1", faults=(unpriced,))
+    assert [line["reply"] for line in bench.ledger_lines()] == ["DEFECT"]
+    bench.run(act, faults=(unpriced,))
+    assert len(bench.ledger_lines()) == 4
+
+
 def test_halting_lets_calls_in_flight_land(bench: Bench) -> None:
     async def act(client: Client, simulator: Simulator) -> int:
         calls = [asyncio.create_task(client.complete(request(agent))) for agent in range(1, 11)]
