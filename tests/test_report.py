@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -62,8 +63,8 @@ def report(
     )
 
 
-def written(decisions: list[Decision], directory: Path, **facts: str) -> tuple[str, str]:
-    write_report(directory, report(decisions, directory, **facts))  # type: ignore[arg-type]
+def written(decisions: list[Decision], directory: Path, **facts: Any) -> tuple[str, str]:
+    write_report(directory, report(decisions, directory, **facts))
     return (directory / "report.md").read_text(), (directory / "report.html").read_text()
 
 
@@ -186,7 +187,7 @@ def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
 
 
 def test_an_unknown_cost_is_not_zero(tmp_path: Path) -> None:
-    assert "cost unknown" in written(play("C", "D"), tmp_path, cost_usd=None)[0]  # type: ignore[arg-type]
+    assert "cost unknown" in written(play("C", "D"), tmp_path, cost_usd=None)[0]
     assert "cost $0.5000" in written(play("C", "D"), tmp_path)[0]
 
 
