@@ -2,7 +2,7 @@
 
 import sys
 
-from acausal.cli import run
+from acausal.launch import run
 
 if __name__ == "__main__":
     sys.exit(run(sys.argv[1:]))

@@ -23,6 +23,8 @@ LAYERS = [
     ["tracking"],
     ["outputs", "sweep"],
     ["experiment"],
+    ["launch"],
+    ["commands"],
     ["cli"],
 ]
 FENCES = {
@@ -31,8 +33,8 @@ FENCES = {
     "tenacity": ["models"],
     "aiohttp": ["models"],
     "mlflow": ["tracking.py"],
-    "hydra": ["config.py", "cli.py"],
-    "omegaconf": ["schema.py", "config.py", "cli.py"],
+    "hydra": ["config.py", "launch.py"],
+    "omegaconf": ["schema.py", "config.py", "launch.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],
     "pyarrow": ["report/tables.py"],

@@ -1,0 +1,1 @@
+"""The subcommands of `acausal`, one per module: ABOUT, `arguments(parser)`, `run(options)`."""

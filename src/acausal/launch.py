@@ -1,0 +1,193 @@
+"""The Hydra application: `python run.py …`, which is `acausal run …`.
+
+Hydra composes conf/ and starts each cell; this module turns every way a run can end into a line and an exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from dotenv import load_dotenv
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from acausal.complaint import complaint
+from acausal.config import check_keys, conf_dir, from_hydra, register_schema
+from acausal.errors import AcausalError, ConfigError
+from acausal.schema import Config
+from acausal.status import ExitCode
+
+_FREE_FORM = re.compile(
+    r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Play the cell or the sweep that Hydra overrides describe.
+
+    Returns:
+        0 done; 1 the user's mistake, or a sweep with failed cells; 2 stopped by the budget; 3 no estimate;
+        130 interrupted.
+    """
+    sys.argv = [sys.argv[0], *map(_opened, arguments)]
+    register_schema()
+    try:
+        code = _run_hydra()
+    finally:
+        sweep_code = SweepCallback.end()
+    return max(code, sweep_code or 0)
+
+
+def _run_hydra() -> int:
+    """Hand the command line to Hydra; every way it can end becomes a code, and a line where the user must act."""
+    wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing several lines
+    try:
+        _read_dotenv()
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_play)()
+    except (HydraException, OmegaConfBaseException) as error:
+        if wants_traceback:
+            raise
+        return _refused(complaint(error))
+    except AcausalError as error:
+        return _refused(str(error))
+    except OSError as error:
+        if wants_traceback or error.filename is None:
+            raise
+        return _refused(
+            f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir"
+        )
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return ExitCode.INTERRUPTED
+    except SystemExit as end:
+        return int(end.code or 0)
+    return ExitCode.DONE
+
+
+def _opened(argument: str) -> str:
+    """An override of a free-form mapping, prefixed so that it may bring keys that no file has yet."""
+    return f"++{argument}" if _FREE_FORM.match(argument) else argument
+
+
+def _play(node: DictConfig) -> None:
+    """Hydra's task: one cell. Ends the program with its code, unless it is one cell of a sweep that goes on."""
+    from acausal.experiment import Cell, run_cell  # heavy: a refusal or --help does without
+    from acausal.sweep import note_end
+
+    job = HydraConfig.get()
+    directory = Path(job.runtime.output_dir)
+    in_sweep = job.mode is RunMode.MULTIRUN
+    sweep_directory = Path(job.sweep.dir).absolute() if in_sweep else None
+    number = int(job.job.num) if in_sweep else None
+    try:
+        cell = Cell(from_hydra(node), directory, _command(job, directory), number, sweep_directory)
+    except ConfigError as error:
+        sys.exit(_refused(str(error)))  # raised further, Hydra would put a line of its own before it
+    code, message = run_cell(cell, os.environ, Console())
+    if message:
+        _say(message)
+    if sweep_directory is not None:
+        note_end(sweep_directory, cell.title, directory, code, message)
+    if sweep_directory is None or code is ExitCode.INTERRUPTED:
+        sys.exit(code)
+
+
+def _command(job: Any, directory: Path) -> str:
+    """What to type to go on: the same overrides into the same directory."""
+    from acausal.report.terminal import short
+
+    if job.mode is RunMode.MULTIRUN:
+        # In a job the overrides are those of its cell; the sweep's own stand in the command line.
+        words = [word for word in sys.argv[1:] if not word.startswith("hydra.sweep.dir=")]
+        words.append(f"hydra.sweep.dir={short(Path(job.sweep.dir).absolute())}")
+    else:
+        words = [*(str(override) for override in job.overrides.task), f"hydra.run.dir={short(directory)}"]
+    return shlex.join(["python", "run.py", *words])
+
+
+class SweepCallback:
+    """Hydra's callback of a sweep: checks every cell before the first one plays, and keeps the sweep's books."""
+
+    _open: Any = None
+    """The sweep in progress in this process; Hydra makes the callback anew for each job, so it hangs on the class."""
+
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
+        """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
+        from acausal.sweep import Sweep
+
+        try:
+            cells = list(_cells(config))
+            for cell in cells:
+                check_keys(cell, os.environ)
+            SweepCallback._open = Sweep.start(Path(config.hydra.sweep.dir).absolute(), cells, list(sys.argv[1:]))
+        except AcausalError as error:
+            # Hydra turns an Exception of a callback into a warning and goes on.
+            sys.exit(_refused(str(error)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("on_"):
+            return lambda **_: None
+        raise AttributeError(name)
+
+    @classmethod
+    def end(cls) -> int | None:
+        """Close the sweep, if one is open: its table and its exit code."""
+        sweep, cls._open = cls._open, None
+        return None if sweep is None else sweep.end(Console())
+
+
+def _cells(config: DictConfig) -> Iterator[Config]:
+    """The configurations of a sweep under Hydra's own sweeper.
+
+    Raises:
+        ConfigError: One of them is impossible.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    loader = GlobalHydra.instance().config_loader()
+    params = config.hydra.sweeper.get("params") or {}
+    lines = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(lines)
+    for batch in BasicSweeper.split_arguments(overrides, None):
+        for job in batch:
+            node = loader.load_sweep_config(config, list(job))
+            with read_write(node), open_dict(node):
+                del node["hydra"]
+            try:
+                yield from_hydra(node)
+            except ConfigError as error:
+                raise ConfigError(f"{error} (cell {' '.join(job)})") from None
+
+
+def _read_dotenv() -> None:
+    path = Path(".env")
+    try:
+        if path.exists():
+            with path.open(encoding="utf-8") as stream:
+                load_dotenv(stream=stream)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"{path.absolute()} cannot be read: {why}; mend or remove it, or export the keys") from None
+
+
+def _refused(message: str) -> int:
+    _say(message)
+    return ExitCode.REFUSED
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"acausal: {message}\n")
