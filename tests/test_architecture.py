@@ -19,7 +19,7 @@ LAYERS = [
     ["models"],
     ["play"],
     ["analysis"],
-    ["report", "progress", "status"],
+    ["report", "progress", "status", "process"],
     ["tracking"],
     ["outputs", "sweep"],
     ["experiment"],

@@ -29,7 +29,6 @@ from acausal.models.connect import connect
 from acausal.models.endpoint import HttpEndpoint, read_completion
 from acausal.models.faults import Fault
 from acausal.models.ledger import Ledger
-from acausal.models.limits import Limits
 from acausal.models.simulator import Simulator, SimulatorSettings
 from acausal.records import Message, Place, Purpose, Reply, Request
 from acausal.schema import Config
@@ -297,24 +296,6 @@ def test_no_window_holds_more_than_the_rate_limit(bench: Bench) -> None:
     gaps = [later - earlier for earlier, later in pairwise(at_s)]
     assert at_s[-1] - at_s[0] >= 9 * 0.05 * 0.95
     assert all(at_s[number + 4] - at_s[number] >= 3 * 0.05 for number in range(6)), gaps
-
-
-def test_concurrency_is_bounded() -> None:
-    async def act() -> int:
-        limits, inside, widest = Limits(None, 3), 0, 0
-
-        async def call() -> None:
-            nonlocal inside, widest
-            async with limits:
-                inside += 1
-                widest = max(widest, inside)
-                await asyncio.sleep(0.001)
-                inside -= 1
-
-        await asyncio.gather(*(call() for _ in range(20)))
-        return widest
-
-    assert asyncio.run(act()) == 3
 
 
 def test_the_key_is_in_no_byte_of_the_ledger_or_of_an_error(bench: Bench, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ AcausalError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class AcausalError(Exception):
     """The root: its message is one line that names rule, value and cure."""
@@ -29,36 +31,31 @@ class ModelError(AcausalError):
         model: The provider's id of the model that was asked.
         endpoint: Its base URL.
         status: HTTP status or the code of an error body; None for a broken connection.
+        cause: One word for counting, e.g. `timeout`; by default the status.
     """
 
-    def __init__(self, message: str, *, model: str = "", endpoint: str = "", status: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, model: str = "", endpoint: str = "", status: int | None = None, cause: str = ""
+    ) -> None:
         super().__init__(message)
         self.model = model
         self.endpoint = endpoint
         self.status = status
+        self.cause = cause or (str(status) if status is not None else "error")
+
+    def about(self, message: str) -> ModelError:
+        """The same error, said in other words."""
+        return _model_error(type(self), message, self.__dict__)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_model_error, (type(self), str(self), self.model, self.endpoint, self.status))
+        return (_model_error, (type(self), str(self), self.__dict__))
 
 
 class ModelUnavailable(ModelError):
-    """Retried and still failing, or a temporary fault that is worth another attempt.
+    """Retried and still failing, or a temporary fault that is worth another attempt."""
 
-    Args:
-        retry_after_s: Seconds the endpoint asked to wait; None when it named none.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        model: str = "",
-        endpoint: str = "",
-        status: int | None = None,
-        retry_after_s: float | None = None,
-    ) -> None:
-        super().__init__(message, model=model, endpoint=endpoint, status=status)
-        self.retry_after_s = retry_after_s
+    retry_after_s: float | None = None
+    """Seconds the endpoint asked to wait; None when it named none."""
 
 
 class ModelRejected(ModelError):
@@ -77,5 +74,7 @@ class LedgerError(AcausalError):
     """The ledger belongs to another cell, is in use, or is damaged."""
 
 
-def _model_error(kind: type[ModelError], message: str, model: str, endpoint: str, status: int | None) -> ModelError:
-    return kind(message, model=model, endpoint=endpoint, status=status)
+def _model_error(kind: type[ModelError], message: str, fields: Mapping[str, object]) -> ModelError:
+    error = kind(message)
+    error.__dict__.update(fields)
+    return error

@@ -24,8 +24,10 @@ from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
+from acausal.models.limits import Gates
 from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_tournament
+from acausal.process import Process
 from acausal.progress import Progress, Tally, duration
 from acausal.report.rows import dollars
 from acausal.report.terminal import result_table, short
@@ -56,12 +58,13 @@ class Cell:
         return name if self.number is None else f"{self.number}: {name}"
 
 
-def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> tuple[ExitCode, str]:
+def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, process: Process) -> tuple[ExitCode, str]:
     """Play a cell, or go on with one, and write everything it gives.
 
     Args:
         environment: Where keys are read.
         console: Where progress and results are shown.
+        process: What the cell shares with the others played here.
 
     Returns:
         The exit code, and the reason of every other than DONE: a line for the user, kept in status.json too.
@@ -77,7 +80,7 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console) -> tu
             run = Run(cell.directory, cell.config.tracking.experiment) if cell.config.tracking.enabled else None
             with Progress(cell.config, console) as progress:
                 try:
-                    tournaments = asyncio.run(_play(cell, ledger, endpoints, run, progress))
+                    tournaments = process.run(_play(cell, ledger, endpoints, run, progress, process.gates))
                 except AcausalError as error:
                     return _ended_early(cell, run, error)
             return _finished(cell, tournaments, _totals(progress.tally, time.monotonic() - started), run, console)
@@ -154,7 +157,12 @@ def _totals(tally: Tally, wall_s: float) -> CallTotals:
 
 
 async def _play(
-    cell: Cell, ledger: Ledger, endpoints: Mapping[str, Endpoint], run: Run | None, progress: Progress
+    cell: Cell,
+    ledger: Ledger,
+    endpoints: Mapping[str, Endpoint],
+    run: Run | None,
+    progress: Progress,
+    gates: Gates,
 ) -> list[TournamentRecord]:
     """All replicates of a cell, side by side in one loop, while MLflow opens the cell's run in a thread.
 
@@ -162,7 +170,7 @@ async def _play(
         AcausalError: What ended the play early; everything paid for is in the ledger.
     """
     opening = asyncio.create_task(asyncio.to_thread(_open_run, cell, run)) if run is not None else None
-    client = Client(cell.config, ledger, endpoints, progress.on_reply)
+    client = Client(cell.config, ledger, endpoints, gates, progress.on_reply)
     try:
         with _halting_on_signals(client):
             async with asyncio.TaskGroup() as group:

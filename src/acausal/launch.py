@@ -48,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         code = _run_hydra()
     finally:
         sweep_code = SweepCallback.end()
+        _close_process()
     return max(code, sweep_code or 0)
 
 
@@ -97,13 +98,30 @@ def _play(node: DictConfig) -> None:
         cell = Cell(from_hydra(node), directory, _command(job, directory), number, sweep_directory)
     except ConfigError as error:
         sys.exit(_refused(str(error)))  # raised further, Hydra would put a line of its own before it
-    code, message = run_cell(cell, os.environ, Console())
+    code, message = run_cell(cell, os.environ, Console(), _process())
     if message:
         _say(message)
     if sweep_directory is not None:
         note_end(sweep_directory, cell.title, directory, code, message)
     if sweep_directory is None or code is ExitCode.INTERRUPTED:
         sys.exit(code)
+
+
+_PROCESS: list[Any] = []
+"""The Process of this run, once a cell has been played: Hydra hands a task nothing but its configuration."""
+
+
+def _process() -> Any:
+    from acausal.process import Process
+
+    if not _PROCESS:
+        _PROCESS.append(Process())
+    return _PROCESS[0]
+
+
+def _close_process() -> None:
+    while _PROCESS:
+        _PROCESS.pop().close()
 
 
 def _command(job: Any, directory: Path) -> str:

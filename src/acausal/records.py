@@ -58,6 +58,11 @@ class Request:
     seed: int
     """Seed of this place, in [0, 2^31), sent where the model takes one."""
 
+    @property
+    def characters(self) -> int:
+        """Length of its messages."""
+        return sum(len(message.content) for message in self.messages)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -83,6 +88,12 @@ class Reply:
     latency_s: float | None = None
     """Seconds from sending the last attempt to its last byte, without the wait for the limiter."""
     attempts: int = 1
+    asked: str | None = None
+    """Provider's id of the model that was asked: the one assigned, or its substitute."""
+    retries: tuple[str, ...] = ()
+    """Why each attempt but the last gave no reply: an HTTP status, or timeout, disconnect, malformed, empty."""
+    queued_s: float = 0.0
+    """Seconds waited for the model's limits, over all attempts."""
     error: str | None = None
     """Why there is no text; None when there is one."""
     replayed: bool = False

@@ -63,6 +63,12 @@ class EndpointConfig:
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; the key itself never stands in a configuration."""
     headers: dict[str, str] = field(default_factory=dict)
+    rate_limit: float | None = None
+    """Requests per minute over all its models, beside their own limits; null: none."""
+    token_limit: float | None = None
+    """Tokens per minute over all its models; null: none."""
+    max_concurrency: int | None = None
+    """Calls in flight over all its models; null: the sum of theirs."""
     params: dict[str, Any] = field(default_factory=dict)
     """Sent with every request to this endpoint, e.g. OpenRouter's routing; a model's `custom_params` win."""
 
@@ -94,6 +100,14 @@ class PriceConfig:
 
 
 @dataclass
+class FallbackConfig:
+    """What happens when the assigned model gives no reply."""
+
+    policy: FallbackPolicy = FallbackPolicy.missing
+    model: str | None = "${main_model}"
+
+
+@dataclass
 class ModelConfig:
     """A language model and the dials of its calls."""
 
@@ -107,11 +121,19 @@ class ModelConfig:
     """null: not sent, for models that refuse it."""
     rate_limit: float | None = 60
     """Requests per minute; null: none."""
+    token_limit: float | None = None
+    """Tokens per minute, of prompt and reply together; null: none."""
     max_concurrency: int = 16
+    """Calls in flight at most; fewer after an overload, until calls succeed again."""
     retry_delay: float = 1.0
     """Seconds, base of the exponential backoff."""
     max_retries: int = 5
     timeout_s: float = 60
+    """Patience with one request, from sending it to its last byte."""
+    patience_s: float = 300
+    """Patience with one call: its attempts and the waits between them, without the queue for its limits."""
+    fallback: FallbackConfig | None = None
+    """This model's own policy; null: the run's."""
     custom_params: dict[str, Any] = field(default_factory=dict)
     """Sent with every request as it stands, e.g. top_p, provider, reasoning."""
     answer_format: AnswerFormat = AnswerFormat.text
@@ -193,14 +215,6 @@ class ProtocolConfig:
 
 
 @dataclass
-class FallbackConfig:
-    """What happens when the assigned model gives no reply."""
-
-    policy: FallbackPolicy = FallbackPolicy.missing
-    model: str | None = "${main_model}"
-
-
-@dataclass
 class BudgetConfig:
     """Caps of one cell, replayed calls not counted; reached: stop cleanly, keep everything."""
 
@@ -256,9 +270,19 @@ class Config:
         slots = list(self.seats)
         if self.sub_model is not None:
             slots.append(self.sub_model)
-        if self.fallback.policy is FallbackPolicy.substitute and self.fallback.model is not None:
-            slots.append(self.fallback.model)
+        slots += [substitute for slot in slots if (substitute := self.substitute_for(slot)) is not None]
         return list(dict.fromkeys(slots))
+
+    def fallback_of(self, slot: str) -> FallbackConfig:
+        """What happens when the model of a slot gives no reply: its own rule, else the run's."""
+        return self.models[slot].fallback or self.fallback
+
+    def substitute_for(self, slot: str) -> str | None:
+        """The slot that may answer for another; None when nobody may."""
+        fallback = self.fallback_of(slot)
+        if fallback.policy is not FallbackPolicy.substitute or fallback.model == slot:
+            return None
+        return fallback.model
 
     @property
     def payoffs(self) -> Payoffs:

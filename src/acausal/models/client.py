@@ -1,37 +1,27 @@
-"""The one door to language models: ledger, limits, retries, fallback and budget around one request."""
+"""The one door to language models: ledger, routes, fallback and budget around one request."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from acausal.errors import AcausalError, BudgetExceeded, ModelError
-from acausal.models.body import chat_body
+from acausal.errors import AcausalError, BudgetExceeded, Interrupted, ModelError
 from acausal.models.budget import Budget
-from acausal.models.endpoint import Completion, Endpoint
-from acausal.models.fallback import Availability, substitute_for
-from acausal.models.ledger import Ledger, call_key
-from acausal.models.limits import Limits
-from acausal.models.retry import with_retries
+from acausal.models.call import Call, calls_for, on_record
+from acausal.models.endpoint import Endpoint
+from acausal.models.ledger import Ledger
+from acausal.models.limits import Gates, Passage
+from acausal.models.receipt import answered, facts_of, price_of, unanswered
+from acausal.models.retry import Effort
+from acausal.models.route import Route
 from acausal.records import Reply, Request
-from acausal.schema import Config, EndpointKind, FallbackPolicy, ModelConfig
+from acausal.schema import Config, FallbackPolicy
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A request to one model, with its identity in the ledger."""
-
-    request: Request
-    slot: str
-    """Who is asked: the assigned slot or its substitute."""
-    body: dict[str, Any]
-    key: str
+_BROKE_OFF = frozenset({"timeout", "disconnect", "malformed", "empty"})
+"""Causes of a failed attempt that the endpoint may bill all the same."""
 
 
 class Client:
@@ -41,6 +31,7 @@ class Client:
         config: The cell.
         ledger: Read first, written before any reply is used.
         endpoints: Slot → where its model is served.
+        gates: Limits that this cell shares with the others of its process; None: none to share.
         on_reply: Told of every reply, replayed ones included.
     """
 
@@ -49,19 +40,18 @@ class Client:
         config: Config,
         ledger: Ledger,
         endpoints: Mapping[str, Endpoint],
+        gates: Gates | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
     ) -> None:
-        self._models = config.models
-        self._fallback = config.fallback
+        self._config = config
         self._ledger = ledger
-        self._endpoints = endpoints
         self._on_reply = on_reply
-        self._availability = Availability()
+        shared = (gates or Gates()).of(config)
+        self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.used_slots}
+        self._prices = {slot: price_of(config.models[slot], None) for slot in config.used_slots}
         self._budget = Budget(config.budget)
-        self._limits = _limits(config)
         self._in_flight = 0
-        self._landed = asyncio.Event()
-        self._landed.set()
+        self._landing = asyncio.Event()
         self._halted: AcausalError | None = None
 
     async def complete(self, request: Request) -> Reply:
@@ -84,167 +74,103 @@ class Client:
 
     async def landed(self) -> None:
         """Wait until no request is in flight."""
-        await self._landed.wait()
+        while self._in_flight:
+            await self._landing.wait()
 
     async def close(self) -> None:
         """Release every connection and embedded server."""
-        for endpoint in set(self._endpoints.values()):
+        for endpoint in {route.endpoint for route in self.routes.values()}:
             await endpoint.close()
 
     async def _complete(self, request: Request) -> Reply:
-        calls = [self._call(request, request.slot)]
-        substitute = substitute_for(request.slot, self._fallback)
-        if substitute is not None:
-            calls.append(self._call(request, substitute))
-        for call in calls:
-            recorded = self._ledger.get(call.key)
-            if recorded is not None and recorded.error is None:
-                return recorded
+        calls = calls_for(self._config, request)
+        recorded = on_record(self._ledger, calls)
+        if recorded is not None:
+            return recorded
         reply = await self._asked(calls[0])
         for call in calls[1:]:
             if reply.error is not None:
                 reply = await self._asked(call)
         return reply
 
-    def _call(self, request: Request, slot: str) -> _Call:
-        body = chat_body(self._models[slot], request)
-        return _Call(request, slot, body, call_key(request.place, body))
-
-    async def _asked(self, call: _Call) -> Reply:
+    async def _asked(self, call: Call) -> Reply:
         """Ask one model, with retries, and write what came of it."""
         recorded = self._ledger.get(call.key)
         if recorded is not None:
             return recorded
-        model = self._models[call.slot]
-        attempts = 0
-
-        async def attempt() -> Reply:
-            nonlocal attempts
-            async with self._limits[call.slot]:
-                await self._may_send()
-                attempts += 1
-                return await self._sent(call, attempts)
-
-        started = time.monotonic()
+        effort = Effort()
+        started_s = asyncio.get_running_loop().time()
         try:
-            if (gone := self._availability.why_gone(call.slot)) is not None:
-                raise gone
-            reply = await with_retries(
-                attempt,
-                max_retries=model.max_retries,
-                retry_delay_s=model.retry_delay,
-                goes_on=lambda: self._halted is None and self._availability.why_gone(call.slot) is None,
+            return await self.routes[call.slot].travel(
+                lambda passage: self._sent(call, effort, passage),
+                effort,
+                kind=call.request.place.purpose,
+                characters=call.request.characters,
+                goes_on=lambda: self._halted is None,
             )
         except ModelError as error:
-            return await self._failed(call, error, attempts, time.monotonic() - started)
-        self._availability.answered(call.slot)
-        return reply
+            return await self._failed(call, error, effort, asyncio.get_running_loop().time() - started_s)
 
-    async def _sent(self, call: _Call, attempts: int) -> Reply:
+    async def _sent(self, call: Call, effort: Effort, passage: Passage) -> Reply:
         """One request in flight; its reply is on disk when this returns."""
+        reserved_usd = await self._reserve(call)
         self._in_flight += 1
-        self._landed.clear()
         try:
-            completion = await self._endpoints[call.slot].complete(call.body)
-            reply = _reply(call.key, self._models[call.request.slot], self._models[call.slot], completion, attempts)
-            self._budget.spent(reply.cost_usd)
-            self._ledger.append(call.request.place, call.body, reply, _provenance(completion, reply))
+            try:
+                completion = await self.routes[call.slot].endpoint.complete(call.body)
+            except ModelError as error:
+                (self._budget.broke if error.cause in _BROKE_OFF else self._budget.refused)(reserved_usd)
+                raise
+            except BaseException:
+                self._budget.broke(reserved_usd)
+                raise
+            models = self._config.models
+            assigned, asked = models[call.request.slot], models[call.slot]
+            reply = answered(call, assigned, asked, completion, effort, self._prices[call.slot])
+            self._budget.landed(reserved_usd, reply.cost_usd)
+            if reply.tokens_in is not None and reply.tokens_out is not None:
+                passage.tokens = reply.tokens_in + reply.tokens_out
+            self._ledger.append(call.request.place, call.body, reply, facts_of(completion, reply))
             return reply
         finally:
             self._in_flight -= 1
-            if not self._in_flight:
-                self._landed.set()
+            self._landing.set()
+            self._landing = asyncio.Event()
 
-    async def _failed(self, call: _Call, error: ModelError, attempts: int, waited_s: float) -> Reply:
-        """Write that nobody answered; under fallback.policy=abort, end the run."""
+    async def _failed(self, call: Call, error: ModelError, effort: Effort, waited_s: float) -> Reply:
+        """Write that nobody answered; under the policy abort, end the run."""
         if self._halted is not None:
-            await self._may_send()
-        if attempts:
-            asked = self._models[call.slot].model_type
-            tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-            message = f"no reply from {asked!r} after {tried} in {waited_s:.0f} s: {error}"
-            error = type(error)(message, model=error.model, endpoint=error.endpoint, status=error.status)
-            self._availability.failed(call.slot, error)
-            log.warning(message)
-        reply = Reply(
-            key=call.key,
-            model=self._models[call.request.slot].model_type,
-            served_by=None,
-            substituted=False,
-            text=None,
-            attempts=attempts,
-            error=str(error),
-        )
-        self._ledger.append(call.request.place, call.body, reply, {"status": error.status})
-        if self._fallback.policy is FallbackPolicy.abort:
-            stop = f"{error}; fallback.policy=abort stops here, and what was paid for is kept"
-            self.halt(type(error)(stop, model=error.model, endpoint=error.endpoint, status=error.status))
-            await self._may_send()
+            raise await self._ended()
+        models = self._config.models
+        assigned, asked = models[call.request.slot], models[call.slot]
+        if effort.attempts:
+            tried = "1 attempt" if effort.attempts == 1 else f"{effort.attempts} attempts"
+            error = error.about(f"no reply from {asked.model_type!r} after {tried} in {waited_s:.0f} s: {error}")
+            log.warning(str(error))
+        reply = unanswered(call, assigned, asked, error, effort)
+        self._ledger.append(call.request.place, call.body, reply, {"status": error.status, "cause": error.cause})
+        if self._config.fallback_of(call.request.slot).policy is FallbackPolicy.abort:
+            self.halt(error.about(f"{error}; fallback.policy=abort stops here, and what was paid for is kept"))
+            raise await self._ended()
         return reply
 
-    async def _may_send(self) -> None:
-        """Pass, or end with what halted the run, once everything in flight has landed: nothing paid for is dropped."""
-        if self._halted is None:
+    async def _reserve(self, call: Call) -> float:
+        """Room in the budget for one request, or the end of the run."""
+        price = self._prices[call.slot]
+        # No token is shorter than a character, so this is a ceiling.
+        most_usd = price.of(call.request.characters, self._config.models[call.slot].max_tokens) if price else None
+        while self._halted is None:
             try:
-                self._budget.take(self._in_flight)
+                reserved_usd = self._budget.reserve(most_usd)
             except BudgetExceeded as reached:
                 self._halted = reached
-            else:
-                return
-        await self._landed.wait()
-        raise self._halted
+                break
+            if reserved_usd is not None:
+                return reserved_usd
+            await self._landing.wait()
+        raise await self._ended()
 
-
-def _limits(config: Config) -> dict[str, Limits]:
-    """Slot → limits; slots that bind the same model at the same endpoint share theirs, and the lower dials hold."""
-    same: dict[tuple[str, str | None, str], list[str]] = {}
-    for slot in config.used_slots:
-        model = config.models[slot]
-        same.setdefault((model.endpoint.name, model.endpoint.base_url, model.model_type), []).append(slot)
-    by_slot: dict[str, Limits] = {}
-    for slots in same.values():
-        models = [config.models[slot] for slot in slots]
-        rates = [model.rate_limit for model in models if model.rate_limit is not None]
-        limits = Limits(min(rates, default=None), min(model.max_concurrency for model in models))
-        by_slot |= dict.fromkeys(slots, limits)
-    return by_slot
-
-
-def _reply(key: str, assigned: ModelConfig, asked: ModelConfig, completion: Completion, attempts: int) -> Reply:
-    served_by = completion.served_by
-    if served_by in asked.served_as:
-        served_by = asked.model_type
-    if served_by is None and asked is not assigned:
-        served_by = asked.model_type
-    return Reply(
-        key=key,
-        model=assigned.model_type,
-        served_by=served_by,
-        substituted=served_by is not None and served_by != assigned.model_type,
-        text=completion.text,
-        reasoning=completion.reasoning,
-        finish_reason=completion.finish_reason,
-        refusal=completion.refusal,
-        tokens_in=completion.tokens_in,
-        tokens_out=completion.tokens_out,
-        cost_usd=_cost_usd(asked, completion),
-        latency_s=completion.latency_s,
-        attempts=attempts,
-    )
-
-
-def _cost_usd(model: ModelConfig, completion: Completion) -> float | None:
-    """What the endpoint reported, else what the configured price gives; None when neither is known."""
-    if model.endpoint.kind is not EndpointKind.openai:
-        return 0.0
-    if completion.cost_usd is not None:
-        return completion.cost_usd
-    if model.price is None or completion.tokens_in is None or completion.tokens_out is None:
-        return None
-    price = model.price
-    return (completion.tokens_in * price.input_usd_per_mtok + completion.tokens_out * price.output_usd_per_mtok) / 1e6
-
-
-def _provenance(completion: Completion, reply: Reply) -> dict[str, Any]:
-    aliased = completion.served_by is not None and completion.served_by != reply.served_by
-    return completion.facts | ({"served_id": completion.served_by} if aliased else {})
+    async def _ended(self) -> AcausalError:
+        """What halted the run, once everything in flight has landed: nothing paid for is dropped."""
+        await self.landed()
+        return self._halted or Interrupted("interrupted")

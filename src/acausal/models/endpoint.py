@@ -16,7 +16,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError
+from aiohttp import ClientConnectorError, ClientOSError, ClientPayloadError, ServerDisconnectedError
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    DefaultAioHttpClient,
+    OpenAIError,
+)
 
 from acausal.errors import ModelError, ModelRejected, ModelUnavailable
 from acausal.models.retry import TEMPORARY
@@ -24,6 +33,11 @@ from acausal.models.retry import TEMPORARY
 # One INFO line per call with its URL would drown the run's own log; bodies and headers stay out at any level.
 for _name in ("httpx2", "httpcore2", "openai", "aiohttp"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+UNREACHABLE = "unreachable"
+"""Cause of a request that never reached a server."""
+_SAYS_NOTHING = ("content_filter", "length")
+"""Finish reasons under which an empty text is the answer: asking again would give the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,8 @@ class HttpEndpoint:
             async with asyncio.timeout(self._timeout_s):
                 reply = await self._sdk.post("/chat/completions", cast_to=object, body=dict(body))
         except TimeoutError:
-            raise self._error(ModelUnavailable, f"no answer within {self._timeout_s:g} s", model) from None
+            message = f"no answer within {self._timeout_s:g} s"
+            raise ModelUnavailable(message, model=model, endpoint=self.base_url, cause="timeout") from None
         except (OpenAIError, ValueError) as error:  # ValueError: a body that is not JSON
             raise self._translated(error, model) from None
         latency_s = time.perf_counter() - start
@@ -114,55 +129,53 @@ class HttpEndpoint:
         """Some servers quote the key they were sent; what they said goes on without it."""
         return text.replace(self._api_key, "[key]") if self._api_key else text
 
-    def _error(self, kind: type[ModelError], message: str, model: str, status: int | None = None) -> ModelError:
-        return kind(self._without_key(_one_line(message)), model=model, endpoint=self.base_url, status=status)
-
     def _translated(self, error: Exception, model: str) -> ModelError:
         """Plain data in place of an SDK exception, whose request holds the key."""
         if isinstance(error, APIStatusError):
             body = error.body if isinstance(error.body, Mapping) else {}
-            message = f"{error.status_code} {body.get('message') or error.response.reason_phrase}"
-            if error.status_code in TEMPORARY:
-                return ModelUnavailable(
-                    self._without_key(_one_line(message)),
-                    model=model,
-                    endpoint=self.base_url,
-                    status=error.status_code,
-                    retry_after_s=_retry_after(error.response.headers),
-                )
-            return self._error(ModelRejected, message, model, error.status_code)
-        if isinstance(error, APIConnectionError):
-            cause = error.__cause__ or error
-            return self._error(ModelUnavailable, f"no connection to {self.base_url}: {cause}", model)
-        if isinstance(error, APIError | ValueError):
-            return self._error(ModelUnavailable, f"malformed reply ({type(error).__name__})", model)
-        return self._error(ModelRejected, f"{type(error).__name__}: {error}", model)
+            fields = {"message": error.response.reason_phrase} | dict(body) | {"code": error.status_code}
+            translated = _api_error(fields, model=model, endpoint=self.base_url)
+            if isinstance(translated, ModelUnavailable):
+                translated.retry_after_s = _retry_after_s(error.response.headers)
+        elif isinstance(error, APIConnectionError):
+            message = _one_line(f"no connection to {self.base_url}: {error.__cause__ or error}")
+            translated = ModelUnavailable(message, model=model, endpoint=self.base_url, cause=_broken_at(error))
+        elif isinstance(error, APIError | ValueError):
+            message = f"malformed reply ({type(error).__name__})"
+            translated = ModelUnavailable(message, model=model, endpoint=self.base_url, cause="malformed")
+        else:
+            translated = ModelRejected(_one_line(f"{type(error).__name__}: {error}"), model=model)
+        return translated.about(self._without_key(str(translated)))
 
 
 def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) -> Completion:
     """The fields of a chat-completions body, or the error that it is in truth.
 
     Raises:
-        ModelUnavailable: Not an object, no choices, or an error body with a temporary code.
+        ModelUnavailable: Not an object, no choices, nothing said, or an error body with a temporary code.
         ModelRejected: An error body with another code.
     """
     if isinstance(reply, str):  # JSON that the server did not label as such
         with contextlib.suppress(ValueError):
             reply = json.loads(reply)
     if not isinstance(reply, Mapping):
-        raise ModelUnavailable("malformed reply (not a JSON object)", model=model, endpoint=endpoint)
+        raise ModelUnavailable("malformed reply (not a JSON object)", model=model, endpoint=endpoint, cause="malformed")
     choices = reply.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else None
     error = reply.get("error") or (choice or {}).get("error")
     if error:
-        raise _error_body(error, model=model, endpoint=endpoint)
+        fields = error if isinstance(error, Mapping) else {"message": str(error)}
+        raise _api_error(fields, model=model, endpoint=endpoint)
     message = (choice or {}).get("message")
     if choice is None or not isinstance(message, Mapping):
-        raise ModelUnavailable("malformed reply (no choices)", model=model, endpoint=endpoint)
+        raise ModelUnavailable("malformed reply (no choices)", model=model, endpoint=endpoint, cause="empty")
     finish_reason = choice.get("finish_reason")
     text = _text(message.get("content"))
-    if finish_reason == "error" or (text is None and not message.get("refusal") and finish_reason != "content_filter"):
-        raise ModelUnavailable(f"no content (finish_reason {finish_reason})", model=model, endpoint=endpoint)
+    said = bool(text and text.strip()) or bool(message.get("refusal"))
+    if finish_reason == "error" or not (said or finish_reason in _SAYS_NOTHING):
+        raise ModelUnavailable(
+            f"no content (finish_reason {finish_reason})", model=model, endpoint=endpoint, cause="empty"
+        )
     reported = reply.get("usage")
     usage: Mapping[str, Any] = reported if isinstance(reported, Mapping) else {}
     facts = {name: reply.get(name) for name in ("id", "provider", "system_fingerprint") if reply.get(name) is not None}
@@ -187,29 +200,54 @@ def _text(content: Any) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _error_body(error: Any, *, model: str, endpoint: str) -> ModelError:
-    """An error that came as JSON, whatever HTTP status carried it."""
-    fields = error if isinstance(error, Mapping) else {"message": str(error)}
+def _api_error(fields: Mapping[str, Any], *, model: str, endpoint: str) -> ModelError:
+    """An error object in OpenRouter's and OpenAI's form, whatever HTTP status carried it."""
     code = fields.get("code")
     status = int(code) if isinstance(code, int | float) or (isinstance(code, str) and code.isdigit()) else None
     message = _one_line(f"{code or 'error'} {fields.get('message', '')}")
-    kind = ModelUnavailable if status is None or status in TEMPORARY else ModelRejected
-    return kind(message, model=model, endpoint=endpoint, status=status)
+    metadata, availability = _mapping(fields.get("metadata")), _mapping(fields.get("availability"))
+    temporary = status is None or status in TEMPORARY
+    if isinstance(availability.get("retryable"), bool):
+        temporary = availability["retryable"]
+    if status == 402 and metadata.get("limit_source") == "openrouter_in_flight_budget":
+        temporary = True  # the account's credit is reserved by calls in flight, not spent
+    kind = ModelUnavailable if temporary else ModelRejected
+    # 403 of moderation is about one prompt; every other 403 is about the key.
+    cause = "moderation" if status == 403 and ("reasons" in metadata or "flagged_input" in metadata) else ""
+    return kind(message, model=model, endpoint=endpoint, status=status, cause=cause)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _broken_at(error: APIConnectionError) -> str:
+    """Where a connection broke; the transport calls every one of these a timeout of the connection."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, ClientConnectorError):
+            return UNREACHABLE
+        if isinstance(chain, ServerDisconnectedError | ClientPayloadError | ClientOSError):
+            return "disconnect"
+        chain = chain.__cause__ or chain.__context__
+    return "timeout" if isinstance(error, APITimeoutError) else "disconnect"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait as the server asked for, in any of the forms in use; None when it did not."""
     try:
         if (milliseconds := headers.get("retry-after-ms")) is not None:
-            return float(milliseconds) / 1000
-        if (value := headers.get("retry-after")) is None:
-            return None
-        try:
-            return float(value)
-        except ValueError:
-            return email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-    except (ValueError, TypeError):
+            return max(0.0, float(milliseconds) / 1000)
+        if (value := headers.get("retry-after")) is not None:
+            try:
+                return max(0.0, float(value))
+            except ValueError:
+                return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        if headers.get("x-ratelimit-remaining") == "0" and (reset := headers.get("x-ratelimit-reset")) is not None:
+            return max(0.0, float(reset) / 1000 - time.time())  # OpenRouter: milliseconds since 1970
+    except (ValueError, TypeError, OverflowError):
         return None
+    return None
 
 
 def _one_line(text: str, limit: int = 200) -> str:

@@ -1,37 +1,295 @@
-"""How fast and how wide a model may be asked."""
+"""How fast and how wide a model may be asked: one gate per model, shared by every call of the process."""
 
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from aiolimiter import AsyncLimiter
+from acausal.errors import ModelUnavailable
+from acausal.models.pace import Forecast, RequestPace, Spent, TokenPace
+from acausal.schema import Config, ModelConfig
+
+_LONGEST_HISTORY = 500
 
 
-class Limits:
-    """A model's requests per minute and its calls in flight, shared by all agents that use it.
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """The limits of a model or of an endpoint; None: none."""
+
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    max_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WidthChange:
+    """A step of the adaptive concurrency."""
+
+    at_s: float
+    """Seconds since the gate was made."""
+    width: int
+    """Calls in flight at most, from now on."""
+    cause: str
+
+
+class Slots:
+    """Calls in flight: as many as configured, halved by each overload, widened again by success.
+
+    Additive increase, multiplicative decrease, as in TCP's congestion control [jacobson1988]: one more slot after as
+    many successes as there are slots, half of them after a 429 or a timeout.
 
     Args:
-        rate_limit: Requests per minute; None: no limit.
-        max_concurrency: Calls in flight at most.
+        ceiling: Calls in flight at most, and at the start.
     """
 
-    def __init__(self, rate_limit: float | None, max_concurrency: int) -> None:
-        # One permit per 60/rate seconds: a bucket of `rate_limit` permits would let a whole minute's worth go at once.
-        self._limiter = None if rate_limit is None else AsyncLimiter(1, 60 / rate_limit)
-        self._slots = asyncio.Semaphore(max_concurrency)
+    def __init__(self, ceiling: int) -> None:
+        self._ceiling = ceiling
+        self.width = ceiling
+        self._in_flight = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._successes = 0
+        self._shrunk_at_s = float("-inf")
+        self._made_at_s: float | None = None
+        self.history: list[WidthChange] = []
 
-    async def __aenter__(self) -> None:
-        """Take a slot, then a permit: every attempt takes its own, and gives the slot back while it waits to retry."""
-        await self._slots.acquire()
+    async def acquire(self) -> None:
+        """Wait for a slot, first come first served."""
+        loop = asyncio.get_running_loop()
+        if self._made_at_s is None:
+            self._made_at_s = loop.time()
+        if self._in_flight < self.width and not self._waiting:
+            self._in_flight += 1
+            return
+        turn = loop.create_future()
+        self._waiting.append(turn)
         try:
-            if self._limiter is not None:
-                await self._limiter.acquire()
+            await turn
         except BaseException:
-            self._slots.release()
+            if turn.done() and not turn.cancelled():
+                self.release()  # given at the moment of being cancelled
             raise
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._slots.release()
+    def release(self) -> None:
+        """Give a slot back."""
+        self._in_flight -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._in_flight < self.width:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._in_flight += 1
+                turn.set_result(None)
+
+    def succeeded(self) -> None:
+        """A call was answered."""
+        if self.width == self._ceiling:
+            return
+        self._successes += 1
+        if self._successes >= self.width:
+            self._successes = 0
+            self.width += 1
+            self._admit()
+            self._note("success")
+
+    def overloaded(self, sent_at_s: float, cause: str) -> None:
+        """A call met an overload; those sent before the last halving tell nothing new."""
+        self._successes = 0
+        if sent_at_s < self._shrunk_at_s or self.width == 1:
+            return
+        self._shrunk_at_s = asyncio.get_running_loop().time()
+        self.width = max(1, self.width // 2)
+        self._note(cause)
+
+    def _note(self, cause: str) -> None:
+        if len(self.history) < _LONGEST_HISTORY:
+            now_s = asyncio.get_running_loop().time()
+            self.history.append(WidthChange(round(now_s - (self._made_at_s or now_s), 3), self.width, cause))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an attempt will take."""
+
+    kind: str
+    """Calls of one kind use tokens alike."""
+    ceiling: float
+    """Tokens it uses at most."""
+    patience_s: float
+    """A pause longer than this is not waited for."""
+
+
+@dataclass(slots=True)
+class Passage:
+    """One attempt's way through a gate."""
+
+    queued_s: float = 0.0
+    """Seconds waited for a slot and for permits."""
+    sent_at_s: float = 0.0
+    tokens: float | None = None
+    """What the reply says it used; set by the caller."""
+
+
+class Gate:
+    """What every attempt passes: a slot, then the end of any pause, then permits.
+
+    Args:
+        dials: The model's own limits.
+        endpoint: The gate of its endpoint, shared with the endpoint's other models; None where it has no limits.
+    """
+
+    def __init__(self, dials: Dials, endpoint: Gate | None = None) -> None:
+        self._dials = dials
+        self._endpoint = endpoint
+        self.slots = Slots(dials.max_concurrency) if dials.max_concurrency is not None else None
+        self._requests = RequestPace(dials.requests_per_minute) if dials.requests_per_minute is not None else None
+        self._tokens = TokenPace(dials.tokens_per_minute) if dials.tokens_per_minute is not None else None
+        self._forecast = Forecast()
+        self._turn = asyncio.Lock()
+        self._paused_until_s = 0.0
+        self.sent = 0
+        self.queued_s = 0.0
+        self._first_sent_s: float | None = None
+        self._last_sent_s = 0.0
+
+    @asynccontextmanager
+    async def passage(self, load: Load) -> AsyncIterator[Passage]:
+        """Wait, then hold a slot.
+
+        Raises:
+            ModelUnavailable: The endpoint asked for a pause longer than the patience.
+        """
+        loop = asyncio.get_running_loop()
+        passage = Passage()
+        came_s = loop.time()
+        gates = [self] if self._endpoint is None else [self, self._endpoint]
+        held: list[Slots] = []
+        try:
+            for gate in gates:
+                if gate.slots is not None:
+                    await gate.slots.acquire()
+                    held.append(gate.slots)
+            permits = await self._permits(load) if any(gate._is_paced for gate in gates) else []
+            passage.sent_at_s = loop.time()
+            passage.queued_s = passage.sent_at_s - came_s
+            self._count(passage)
+            yield passage
+            if passage.tokens is not None:
+                for gate, spent in zip(gates, permits, strict=False):
+                    gate._correct(load, spent, passage.tokens)
+        finally:
+            for slots in held:
+                slots.release()
+
+    def pause(self, seconds: float) -> None:
+        """Nobody is sent for so long: the endpoint said so to one of us, and means all."""
+        self._paused_until_s = max(self._paused_until_s, asyncio.get_running_loop().time() + seconds)
+
+    def paused_s(self) -> float:
+        """Seconds left of a pause."""
+        return max(0.0, self._paused_until_s - asyncio.get_running_loop().time())
+
+    def share_used(self) -> float | None:
+        """Requests sent over those permitted, from the first to the last; None without a limit or a stretch of time."""
+        if self._dials.requests_per_minute is None or self._first_sent_s is None or self.sent < 2:
+            return None
+        minutes = (self._last_sent_s - self._first_sent_s) / 60
+        return (self.sent - 1) / (self._dials.requests_per_minute * minutes) if minutes > 0 else None
+
+    @property
+    def _is_paced(self) -> bool:
+        return self._requests is not None or self._tokens is not None or self.paused_s() > 0
+
+    def _count(self, passage: Passage) -> None:
+        self.sent += 1
+        self.queued_s += passage.queued_s
+        self._last_sent_s = passage.sent_at_s
+        if self._first_sent_s is None:
+            self._first_sent_s = passage.sent_at_s
+
+    async def _permits(self, load: Load) -> list[Spent | None]:
+        """Permits of the model and of its endpoint, taken at the same moment: one held while the other is waited for
+        would go late, and the next one soon after it.
+        """
+        # One at a time: permits taken during a pause would all be used at its end.
+        async with self._turn:
+            while True:
+                await self._ready(load)
+                if self._endpoint is None:
+                    return [await self._take(load)]
+                async with self._endpoint._turn:
+                    await self._endpoint._ready(load)
+                    if not self.paused_s():
+                        return [await self._take(load), await self._endpoint._take(load)]
+
+    async def _ready(self, load: Load) -> None:
+        while True:
+            wait_s = self.paused_s()
+            if wait_s > load.patience_s:
+                raise ModelUnavailable(
+                    f"the endpoint asks for a pause of {wait_s:.0f} s, and patience_s is {load.patience_s:g}",
+                    status=429,
+                )
+            if self._requests is not None:
+                wait_s = max(wait_s, self._requests.wait_s())
+            if self._tokens is not None:
+                wait_s = max(wait_s, self._tokens.wait_s(self._expected(load)))
+            if not wait_s:
+                return
+            await asyncio.sleep(wait_s)
+
+    async def _take(self, load: Load) -> Spent | None:
+        if self._requests is not None:
+            await self._requests.take()
+        return None if self._tokens is None else self._tokens.take(self._expected(load))
+
+    def _expected(self, load: Load) -> float:
+        return self._forecast.tokens(load.kind, load.ceiling)
+
+    def _correct(self, load: Load, spent: Spent | None, tokens: float) -> None:
+        if self._tokens is not None and spent is not None:
+            self._tokens.correct(spent, tokens)
+            self._forecast.learn(load.kind, load.ceiling, tokens)
+
+
+class Gates:
+    """The gates of one process and its event loop: cells that share a model share its limits."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[object, ...], Gate] = {}
+        self._endpoints: dict[tuple[object, ...], Gate] = {}
+
+    def of(self, config: Config) -> dict[str, Gate]:
+        """Slot → gate; slots that bind the same model at the same endpoint share one, and the lower dials hold."""
+        same: dict[tuple[str, str | None, str], list[str]] = {}
+        for slot in config.used_slots:
+            model = config.models[slot]
+            same.setdefault((model.endpoint.name, model.endpoint.base_url, model.model_type), []).append(slot)
+        by_slot: dict[str, Gate] = {}
+        for identity, slots in same.items():
+            models = [config.models[slot] for slot in slots]
+            dials = Dials(
+                _least([model.rate_limit for model in models]),
+                _least([model.token_limit for model in models]),
+                min(model.max_concurrency for model in models),
+            )
+            gate = self._models.get((identity, dials))
+            if gate is None:
+                gate = self._models[identity, dials] = Gate(dials, self._endpoint(models[0]))
+            by_slot |= dict.fromkeys(slots, gate)
+        return by_slot
+
+    def _endpoint(self, model: ModelConfig) -> Gate | None:
+        endpoint = model.endpoint
+        dials = Dials(endpoint.rate_limit, endpoint.token_limit, endpoint.max_concurrency)
+        if dials == Dials(None, None, None):
+            return None
+        identity = (endpoint.name, endpoint.base_url, dials)
+        return self._endpoints.setdefault(identity, Gate(dials))
+
+
+def _least(limits: list[float | None]) -> float | None:
+    return min((limit for limit in limits if limit is not None), default=None)

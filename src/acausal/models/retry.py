@@ -1,25 +1,52 @@
-"""Which faults are worth another attempt, and how long to wait for it."""
+"""Which faults are worth another attempt, how long to wait for it, and when patience ends."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_base
 
 from acausal.errors import ModelUnavailable
+from acausal.schema import ModelConfig
 
 TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 """Statuses (of the response or of an error body) after which the same request may succeed."""
+OVERLOAD = frozenset({"429", "503", "529", "timeout"})
+"""Causes that ask for fewer calls in flight."""
 LONGEST_WAIT_S = 60.0
 
 _T = TypeVar("_T")
 
 
+@dataclass(slots=True)
+class Effort:
+    """What one call has taken so far."""
+
+    attempts: int = 0
+    retries: list[str] = field(default_factory=list)
+    """Cause of each attempt that was followed by another."""
+    queued_s: float = 0.0
+    """Seconds in the queue for the model's limits, over all attempts."""
+
+
+def outage_patience_s(model: ModelConfig) -> float:
+    """Seconds for which calls wait for a model that is out: as long as one call's own retries would take."""
+    waits = (backoff_ceiling_s(model.retry_delay, number) for number in range(1, model.max_retries + 1))
+    return min(model.patience_s, sum(waits))
+
+
+def backoff_ceiling_s(base_s: float, attempt: int) -> float:
+    """The longest wait after the n-th failed attempt, without the server's own wish."""
+    return min(LONGEST_WAIT_S, base_s * 2.0 ** min(attempt - 1, 32))
+
+
 class _Backoff(wait_base):
-    """Exponential with full jitter; never shorter than the endpoint asked for with Retry-After.
+    """Exponential with jitter; none after a fault that paused the model, because the pause is everybody's.
 
     Jitter comes from the machine's entropy on purpose: it never touches a result, and replicates that share a
     seed must not knock at the same moment.
@@ -27,41 +54,61 @@ class _Backoff(wait_base):
 
     def __init__(self, base_s: float) -> None:
         self._base_s = base_s
-        self._random = random.SystemRandom()
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        ceiling = min(LONGEST_WAIT_S, self._base_s * 2 ** (retry_state.attempt_number - 1))
-        wait = self._random.uniform(ceiling / 2, ceiling)
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        asked = error.retry_after_s if isinstance(error, ModelUnavailable) else None
-        if asked is None:
-            return wait
-        return min(LONGEST_WAIT_S, max(asked, 0.0)) + self._random.uniform(0, self._base_s / 4)
+        if isinstance(error, ModelUnavailable) and pauses(error):
+            return 0.0
+        return jittered(backoff_ceiling_s(self._base_s, retry_state.attempt_number))
+
+
+def jittered(ceiling_s: float) -> float:
+    """A wait between half a ceiling and the ceiling."""
+    return random.SystemRandom().uniform(ceiling_s / 2, ceiling_s)
+
+
+def pauses(error: ModelUnavailable) -> bool:
+    """Whether a fault tells all callers of the model to wait, not only the one who was told."""
+    return error.cause == "429" or error.retry_after_s is not None
 
 
 async def with_retries(
     attempt: Callable[[], Awaitable[_T]],
+    model: ModelConfig,
+    effort: Effort,
     *,
-    max_retries: int,
-    retry_delay_s: float,
     goes_on: Callable[[], bool] = lambda: True,
 ) -> _T:
-    """The first success of up to `max_retries + 1` attempts.
+    """The first success of up to `max_retries + 1` attempts within `patience_s`.
 
     Args:
         attempt: One request; raises ModelUnavailable where another attempt may help.
-        max_retries: Attempts after the first.
-        retry_delay_s: Base of the exponential backoff.
+        effort: Its queueing time is no part of the patience; the causes of retries are added to it.
         goes_on: Asked after each failure; False ends the waiting.
 
     Raises:
         ModelError: That of the last attempt.
     """
-    stop = stop_after_attempt(max_retries + 1)
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+
+    def stop(state: RetryCallState) -> bool:
+        # An outage that outlasted everybody's patience is not waited for by each call anew.
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ModelUnavailable) and error.cause == "outage":
+            return True
+        spent_s = loop.time() - started_s - effort.queued_s + state.upcoming_sleep
+        return state.attempt_number > model.max_retries or spent_s > model.patience_s or not goes_on()
+
+    def note(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        effort.retries.append(error.cause if isinstance(error, ModelUnavailable) else "error")
+
     retrying = AsyncRetrying(
-        stop=lambda state: stop(state) or not goes_on(),
-        wait=_Backoff(retry_delay_s),
+        stop=stop,
+        wait=_Backoff(model.retry_delay),
         retry=retry_if_exception_type(ModelUnavailable),
+        before_sleep=note,
         reraise=True,
     )
     return await retrying(attempt)

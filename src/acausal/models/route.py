@@ -1,0 +1,104 @@
+"""The way of a call to one model: circuit breaker, gate, attempt, and again where that may help."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from acausal.errors import ModelError, ModelUnavailable
+from acausal.models.breaker import Breaker
+from acausal.models.endpoint import Endpoint
+from acausal.models.limits import Gate, Load, Passage
+from acausal.models.retry import (
+    OVERLOAD,
+    Effort,
+    backoff_ceiling_s,
+    jittered,
+    outage_patience_s,
+    pauses,
+    with_retries,
+)
+from acausal.schema import ModelConfig
+
+_T = TypeVar("_T")
+_CHARACTERS_PER_TOKEN = 3
+"""On the safe side of English text: a first guess, replaced by what calls of the same kind use."""
+
+
+class Route:
+    """One model of one cell, with everything that stands between a call and it.
+
+    Args:
+        gate: Shared with every other cell of the process that asks this model.
+    """
+
+    def __init__(self, model: ModelConfig, endpoint: Endpoint, gate: Gate) -> None:
+        self.model = model
+        self.endpoint = endpoint
+        self.gate = gate
+        self.breaker = Breaker(cooldown_s=max(model.retry_delay, 0.001), patience_s=outage_patience_s(model))
+
+    async def travel(
+        self,
+        send: Callable[[Passage], Awaitable[_T]],
+        effort: Effort,
+        *,
+        kind: str,
+        characters: int,
+        goes_on: Callable[[], bool],
+    ) -> _T:
+        """What `send` returns at its first success.
+
+        Args:
+            send: Makes one request; sets the tokens it used on its passage.
+            effort: Counts attempts, the causes of retries and the time in the queue, also where this raises.
+            kind: Calls of one kind use tokens alike.
+            characters: Length of the prompt.
+            goes_on: Asked after each failure; False ends the retries.
+
+        Raises:
+            ModelError: That of the last attempt, or why none was made.
+        """
+        ceiling = characters / _CHARACTERS_PER_TOKEN + self.model.max_tokens
+        load = Load(kind, ceiling, self.model.patience_s)
+
+        async def attempt() -> _T:
+            return await self._attempt(send, effort, load)
+
+        return await with_retries(attempt, self.model, effort, goes_on=goes_on)
+
+    async def _attempt(self, send: Callable[[Passage], Awaitable[_T]], effort: Effort, load: Load) -> _T:
+        while True:
+            probe = await self.breaker.admit()
+            reported = False
+            try:
+                async with self.gate.passage(load) as passage:
+                    effort.queued_s += passage.queued_s
+                    if self.breaker.gone is not None or (self.breaker.is_open and not probe):
+                        continue  # while it queued, the model went out
+                    effort.attempts += 1
+                    try:
+                        result = await send(passage)
+                    except ModelError as error:
+                        reported = True
+                        self._failed(error, passage, effort.attempts, probe=probe)
+                        raise
+                    reported = True
+                    self.breaker.succeeded()
+                    if self.gate.slots is not None:
+                        self.gate.slots.succeeded()
+                    return result
+            finally:
+                if not reported:
+                    self.breaker.withdrawn(probe=probe)
+
+    def _failed(self, error: ModelError, passage: Passage, attempt: int, *, probe: bool) -> None:
+        """Tell everybody who waits for this model what one call learned."""
+        self.breaker.failed(error, probe=probe)
+        if self.gate.slots is not None and error.cause in OVERLOAD:
+            self.gate.slots.overloaded(passage.sent_at_s, error.cause)
+        if isinstance(error, ModelUnavailable) and pauses(error):
+            asked_s = error.retry_after_s
+            self.gate.pause(
+                jittered(backoff_ceiling_s(self.model.retry_delay, attempt)) if asked_s is None else asked_s
+            )
