@@ -6,32 +6,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from acausal.errors import AcausalError, BudgetExceeded, ModelError
-from acausal.models.body import chat_body
 from acausal.models.budget import Budget
+from acausal.models.calls import Call, calls_for, success_on_record
 from acausal.models.endpoint import Completion, Endpoint
-from acausal.models.fallback import Availability, substitute_for
-from acausal.models.ledger import Ledger, call_key
+from acausal.models.fallback import Availability
+from acausal.models.ledger import Ledger
 from acausal.models.limits import Limits
 from acausal.models.retry import with_retries
 from acausal.records import Reply, Request
 from acausal.schema import Config, EndpointKind, FallbackPolicy, ModelConfig
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A request to one model, with its identity in the ledger."""
-
-    request: Request
-    slot: str
-    """Who is asked: the assigned slot or its substitute."""
-    body: dict[str, Any]
-    key: str
 
 
 class Client:
@@ -51,6 +39,7 @@ class Client:
         endpoints: Mapping[str, Endpoint],
         on_reply: Callable[[Reply], None] = lambda _: None,
     ) -> None:
+        self._config = config
         self._models = config.models
         self._fallback = config.fallback
         self._ledger = ledger
@@ -92,25 +81,16 @@ class Client:
             await endpoint.close()
 
     async def _complete(self, request: Request) -> Reply:
-        calls = [self._call(request, request.slot)]
-        substitute = substitute_for(request.slot, self._fallback)
-        if substitute is not None:
-            calls.append(self._call(request, substitute))
-        for call in calls:
-            recorded = self._ledger.get(call.key)
-            if recorded is not None and recorded.error is None:
-                return recorded
+        calls = calls_for(self._config, request)
+        if (settled := success_on_record(calls, self._ledger.get)) is not None:
+            return settled
         reply = await self._asked(calls[0])
         for call in calls[1:]:
             if reply.error is not None:
                 reply = await self._asked(call)
         return reply
 
-    def _call(self, request: Request, slot: str) -> _Call:
-        body = chat_body(self._models[slot], request)
-        return _Call(request, slot, body, call_key(request.place, body))
-
-    async def _asked(self, call: _Call) -> Reply:
+    async def _asked(self, call: Call) -> Reply:
         """Ask one model, with retries, and write what came of it."""
         recorded = self._ledger.get(call.key)
         if recorded is not None:
@@ -140,7 +120,7 @@ class Client:
         self._availability.answered(call.slot)
         return reply
 
-    async def _sent(self, call: _Call, attempts: int) -> Reply:
+    async def _sent(self, call: Call, attempts: int) -> Reply:
         """One request in flight; its reply is on disk when this returns."""
         self._in_flight += 1
         self._landed.clear()
@@ -155,7 +135,7 @@ class Client:
             if not self._in_flight:
                 self._landed.set()
 
-    async def _failed(self, call: _Call, error: ModelError, attempts: int, waited_s: float) -> Reply:
+    async def _failed(self, call: Call, error: ModelError, attempts: int, waited_s: float) -> Reply:
         """Write that nobody answered; under fallback.policy=abort, end the run."""
         if self._halted is not None:
             await self._may_send()
