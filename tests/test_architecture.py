@@ -22,6 +22,7 @@ LAYERS = [
     ["report", "progress", "status", "process"],
     ["tracking"],
     ["outputs", "sweep"],
+    ["audit"],
     ["experiment"],
     ["launch"],
     ["commands"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,41 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from program import KEY, MODELS, OPENROUTER, QUICK, ROOT, SCRIPTED, endpoint, finish, run, start
 
 from acausal.models.faults import Fault
 from acausal.models.simulator import Simulator, SimulatorSettings, running
-
-ROOT = Path(__file__).parents[1]
-KEY = "sk-or-secret-of-this-test"
-MODELS = ("openai/gpt-4", "anthropic/claude-3-sonnet-20240229", "google/gemini-pro")
-QUICK = ["num_rounds=1", "tracking.enabled=false"]
-SCRIPTED = ["model@models.a=scripted", "model@models.b=scripted", "models.b.model_type=scripted/coin", *QUICK]
-OPENROUTER = ["roster=openrouter", *(f"models.{slot}.rate_limit=null" for slot in "abc"), *QUICK]
-
-
-def start(arguments: list[str], folder: Path, **environment: str) -> subprocess.Popen[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENROUTER", "MLFLOW"))}
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "run.py"), *arguments],
-        cwd=folder,
-        env=inherited | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=200)
-    return process.returncode, out, err
-
-
-def run(arguments: list[str], folder: Path, **environment: str) -> tuple[int, str, str]:
-    return finish(start(arguments, folder, **environment))
-
-
-def endpoint(simulator: Simulator) -> dict[str, str]:
-    return {"OPENROUTER_BASE_URL": simulator.base_url, "OPENROUTER_API_KEY": KEY}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from acausal.errors import ConfigError
 from acausal.schema import Config, EndpointKind, ModelConfig
 
-OPERATIONAL = ("replicates", "budget", "tracking", "progress", "retry_failed", "roster")
+OPERATIONAL = ("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "roster")
 """Keys that change how a cell is run or how far, not what it is."""
 OPERATIONAL_MODEL = ("rate_limit", "max_concurrency", "retry_delay", "max_retries", "timeout_s", "api_key_env", "price")
 OPERATIONAL_EMBEDDED = ("parallel", "threads")

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from acausal import provenance
 from acausal.analysis.rates import CallTotals
+from acausal.audit import audit
 from acausal.config import check_keys, flat_config, identity
 from acausal.errors import AcausalError, Interrupted
 from acausal.models.client import Client
@@ -26,12 +27,12 @@ from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates
 from acausal.outputs import Results, tracked, why_missing, write_outputs
-from acausal.play.tournament import TournamentRecord, play_tournament
+from acausal.play.tournament import TournamentRecord, play_replicates
 from acausal.process import Process
 from acausal.progress import Progress, Tally, duration
 from acausal.report.rows import dollars
 from acausal.report.terminal import result_table, short
-from acausal.schema import Config
+from acausal.schema import Config, ReplayMode
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
 from acausal.tracking import Run, ui_command
 
@@ -69,6 +70,8 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
     Returns:
         The exit code, and the reason of every other than DONE: a line for the user, kept in status.json too.
     """
+    if cell.config.replay is ReplayMode.strict:
+        return _audited(cell, console)
     before = read_status(cell.directory)
     settled = before is not None and before.state == "done" and not cell.config.retry_failed
     started = time.monotonic()
@@ -92,6 +95,23 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
             f"the outputs in {short(cell.directory)} could not be written: {error.strerror or error}; every reply is "
             f"in the ledger; make room, then go on with: {cell.command}"
         )
+
+
+def _audited(cell: Cell, console: Console) -> tuple[ExitCode, str]:
+    """Play a cell again from its ledger alone, and say whether its tables come out as they are on disk."""
+    try:
+        found = audit(cell.config, cell.directory)
+    except AcausalError as error:
+        return code_of(error), str(error)
+    except OSError as error:
+        return ExitCode.REFUSED, (
+            f"{error.filename or short(cell.directory)} cannot be read or written: {error.strerror or error}"
+        )
+    if found.different:
+        return ExitCode.REFUSED, found.message
+    for line in (f"Replayed: {cell.title}", f"{found.calls} calls, all from the ledger", found.message):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    return ExitCode.DONE, ""
 
 
 def _ended_early(cell: Cell, run: Run | None, error: AcausalError) -> tuple[ExitCode, str]:
@@ -173,20 +193,13 @@ async def _play(
     client = Client(cell.config, ledger, endpoints, gates, progress.on_reply)
     try:
         with _halting_on_signals(client):
-            async with asyncio.TaskGroup() as group:
-                tournaments = [
-                    group.create_task(play_tournament(cell.config, client, replicate, progress.on_event))
-                    for replicate in range(1, cell.config.replicates + 1)
-                ]
-    except BaseExceptionGroup as errors:
-        raise _cause(errors) from None
+            return await play_replicates(cell.config, client, progress.on_event)
     except asyncio.CancelledError:
         raise Interrupted("interrupted") from None
     finally:
         await client.close()
         if opening is not None:
             await opening
-    return [tournament.result() for tournament in tournaments]
 
 
 def _open_run(cell: Cell, run: Run) -> None:
@@ -236,11 +249,3 @@ def _halting_on_signals(client: Client) -> Iterator[None]:
             loop.remove_signal_handler(number)
         for task in landing:
             task.cancel()
-
-
-def _cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a group of failed tasks is about: the first error of ours, else the first of all."""
-    ours = errors.subgroup(AcausalError)
-    group: BaseExceptionGroup[BaseException] = ours if ours is not None else errors
-    first = group.exceptions[0]
-    return _cause(first) if isinstance(first, BaseExceptionGroup) else first

@@ -27,7 +27,7 @@ from rich.console import Console
 from acausal.complaint import complaint
 from acausal.config import check_keys, conf_dir, from_hydra, register_schema
 from acausal.errors import AcausalError, ConfigError
-from acausal.schema import Config
+from acausal.schema import Config, ReplayMode
 from acausal.status import ExitCode
 
 _FREE_FORM = re.compile(
@@ -150,7 +150,8 @@ class SweepCallback:
         try:
             cells = list(_cells(config))
             for cell in cells:
-                check_keys(cell, os.environ)
+                if cell.replay is not ReplayMode.strict:
+                    check_keys(cell, os.environ)
             SweepCallback._open = Sweep.start(Path(config.hydra.sweep.dir).absolute(), cells, list(sys.argv[1:]))
         except AcausalError as error:
             # Hydra turns an Exception of a callback into a warning and goes on.

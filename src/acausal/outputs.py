@@ -21,6 +21,9 @@ from acausal.report.tables import write_decisions, write_json, write_rounds, wri
 from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
 
+TABLES = ("decisions.parquet", "strategies.parquet", "rounds.parquet", "model_assignments.json")
+REMADE = "replayed-"
+"""Begins the name of a directory with tables that a replay made and that differ from those of the cell."""
 _OWN_BOOKS = {"status.json", LINK}
 """Files about the run that are no result of it."""
 
@@ -45,14 +48,21 @@ def write_outputs(
     decisions = [decision for tournament in tournaments for decision in tournament.decisions]
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
     results = Results(decisions, strategies, summary(decisions, totals))
-    write_decisions(directory / "decisions.parquet", decisions)
-    write_strategies(directory / "strategies.parquet", strategies)
-    write_rounds(directory / "rounds.parquet", round_summaries(decisions))
-    write_json(directory / "model_assignments.json", _assignments(config))
+    write_tables(config, directory, decisions, strategies)
     write_json(directory / "summary.json", results.summary)
     figures = write_figures(directory, decisions)
     write_report(directory, _cell_report(config, results, figures, command))
     return results
+
+
+def write_tables(
+    config: Config, directory: Path, decisions: Sequence[Decision], strategies: Sequence[StrategyRecord]
+) -> None:
+    """Write TABLES: nothing enters them but configuration, seed and replies, so a replay gives the same bytes."""
+    write_decisions(directory / TABLES[0], decisions)
+    write_strategies(directory / TABLES[1], strategies)
+    write_rounds(directory / TABLES[2], round_summaries(decisions))
+    write_json(directory / TABLES[3], _assignments(config))
 
 
 def tracked(directory: Path, results: Results) -> Outcome:
@@ -68,7 +78,10 @@ def tracked(directory: Path, results: Results) -> Outcome:
         artifacts=[
             path.relative_to(directory)
             for path in sorted(directory.rglob("*"))
-            if path.is_file() and path.name not in _OWN_BOOKS and path.suffix != ".tmp"
+            if path.is_file()
+            and path.name not in _OWN_BOOKS
+            and path.suffix != ".tmp"
+            and not path.relative_to(directory).parts[0].startswith(REMADE)
         ],
     )
 

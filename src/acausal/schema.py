@@ -53,6 +53,15 @@ class ProgressMode(Enum):
     off = "off"
 
 
+class ReplayMode(Enum):
+    """Whether a run may ask for what its ledger does not hold."""
+
+    auto = "auto"
+    """From the ledger where it can, else from the models."""
+    strict = "strict"
+    """From the ledger alone: no key, no network, nothing appended; the tables are compared with those on disk."""
+
+
 @dataclass
 class EndpointConfig:
     """A server of models."""
@@ -256,6 +265,7 @@ class Config:
     progress: ProgressMode = ProgressMode.auto
     retry_failed: bool = False
     """Ask again for the calls that failed in a cell that has already finished."""
+    replay: ReplayMode = ReplayMode.auto
 
     @property
     def seats(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from acausal.errors import AcausalError, BudgetExceeded, Interrupted, ModelError
 from acausal.models.budget import Budget
-from acausal.models.call import Call, calls_for, on_record
+from acausal.models.calls import Call, calls_for, success_on_record
 from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates, Passage
@@ -84,9 +84,8 @@ class Client:
 
     async def _complete(self, request: Request) -> Reply:
         calls = calls_for(self._config, request)
-        recorded = on_record(self._ledger, calls)
-        if recorded is not None:
-            return recorded
+        if (settled := success_on_record(calls, self._ledger.get)) is not None:
+            return settled
         reply = await self._asked(calls[0])
         for call in calls[1:]:
             if reply.error is not None:

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,33 @@ def call_key(place: Place, body: Mapping[str, Any]) -> str:
     """The identity of a call: its place in the design and the full request, whatever server answers it."""
     named = orjson.dumps([place, body], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(named, digest_size=16).hexdigest()
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of each line of a ledger, also while a run writes it.
+
+    A torn last line is left out: its reply was never used.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            yield number, line
+
+
+def replies_on_record(directory: Path, identity: Mapping[str, Any]) -> dict[str, Reply]:
+    """Key → reply of every call of a finished cell, failures included; nothing is locked, written or mended.
+
+    Raises:
+        LedgerError: There is none, it is of another configuration, or it is damaged before its last line.
+    """
+    path = directory / FILE
+    if not path.is_file():
+        raise LedgerError(f"{path} does not exist: nothing was played into this directory, so nothing can be replayed")
+    if not (directory / MANIFEST).exists():
+        raise _ownerless(path)
+    _compare_identity(directory / MANIFEST, identity)
+    return _replies(path)[0]
 
 
 class Ledger:
@@ -111,52 +138,63 @@ class Ledger:
         """Refuse a directory that holds the calls of another cell."""
         if not manifest.exists():
             if os.fstat(self._file).st_size:
-                raise LedgerError(
-                    f"{self.path} has no {MANIFEST} beside it that tells whose calls it holds: "
-                    "restore it, or choose another hydra.run.dir"
-                )
+                raise _ownerless(self.path)
             temporary = manifest.with_suffix(".tmp")
             temporary.write_text(json.dumps(identity, indent=1, sort_keys=True) + "\n")
             temporary.replace(manifest)
             return
-        try:
-            recorded = json.loads(manifest.read_text())
-        except ValueError as error:
-            raise LedgerError(
-                f"{manifest} is damaged ({error}): restore it, or choose another hydra.run.dir"
-            ) from error
-        changed = [key for key in sorted({*recorded, *identity}) if recorded.get(key) != identity.get(key)]
-        if changed:
-            first = changed[0]
-            more = f" and {len(changed) - 1} more keys" if len(changed) > 1 else ""
-            raise LedgerError(
-                f"{self.path} holds the calls of another configuration: {first} was {_short(recorded.get(first))}, "
-                f"now {_short(identity.get(first))}{more}; run with the old values, or choose another hydra.run.dir"
-            )
+        _compare_identity(manifest, identity)
 
     def _read(self) -> dict[str, Reply]:
-        """The last success of each key, else its last failure. A torn last line is cut off: it was never used."""
-        lines: dict[str, Reply] = {}
-        whole = 0
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
-                    break
-                reply = self._parse(number, line)
-                whole += len(line)
-                known = lines.get(reply.key)
-                if known is None or known.error is not None or reply.error is None:
-                    lines[reply.key] = reply
+        """What is on record. A torn last line is cut off."""
+        lines, whole = _replies(self.path)
         os.ftruncate(self._file, whole)
         return lines
 
-    def _parse(self, number: int, line: bytes) -> Reply:
-        try:
-            return _reply(orjson.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            raise LedgerError(
-                f"{self.path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
-            ) from error
+
+def _replies(path: Path) -> tuple[dict[str, Reply], int]:
+    """The last success of each key, else its last failure; and how many bytes the whole lines take."""
+    replies: dict[str, Reply] = {}
+    whole = 0
+    for number, line in whole_lines(path):
+        reply = _parse(path, number, line)
+        whole += len(line)
+        known = replies.get(reply.key)
+        if known is None or known.error is not None or reply.error is None:
+            replies[reply.key] = reply
+    return replies, whole
+
+
+def _parse(path: Path, number: int, line: bytes) -> Reply:
+    try:
+        return _reply(orjson.loads(line))
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerError(
+            f"{path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
+        ) from error
+
+
+def _compare_identity(manifest: Path, identity: Mapping[str, Any]) -> None:
+    try:
+        recorded = json.loads(manifest.read_text())
+    except ValueError as error:
+        raise LedgerError(f"{manifest} is damaged ({error}): restore it, or choose another hydra.run.dir") from error
+    changed = [key for key in sorted({*recorded, *identity}) if recorded.get(key) != identity.get(key)]
+    if changed:
+        first = changed[0]
+        more = f" and {len(changed) - 1} more keys" if len(changed) > 1 else ""
+        raise LedgerError(
+            f"{manifest.with_name(FILE)} holds the calls of another configuration: "
+            f"{first} was {_short(recorded.get(first))}, now {_short(identity.get(first))}{more}; "
+            "run with the old values, or choose another hydra.run.dir"
+        )
+
+
+def _ownerless(path: Path) -> LedgerError:
+    return LedgerError(
+        f"{path} has no {MANIFEST} beside it that tells whose calls it holds: "
+        "restore it, or choose another hydra.run.dir"
+    )
 
 
 def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from acausal.errors import ModelError
-from acausal.models.call import Call
+from acausal.models.calls import Call
 from acausal.models.catalog import Price
 from acausal.models.endpoint import Completion
 from acausal.models.retry import Effort

@@ -10,6 +10,7 @@ from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.design.schedule import Fixture, schedule
 from acausal.design.seeds import placed_seed
+from acausal.errors import AcausalError
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.match import Scorer
 from acausal.records import Decision, MatchRecord, Place, Purpose, StrategyRecord
@@ -30,6 +31,25 @@ class TournamentRecord:
     def decisions(self) -> list[Decision]:
         """Two for each match."""
         return [decision for match in self.matches for decision in match.decisions]
+
+
+async def play_replicates(
+    config: Config, model: Model, observe: Callable[[Event], None] = lambda _: None
+) -> list[TournamentRecord]:
+    """Play all replicates of a cell, side by side in one loop.
+
+    Raises:
+        AcausalError: What ended the play early.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tournaments = [
+                group.create_task(play_tournament(config, model, replicate, observe))
+                for replicate in range(1, config.replicates + 1)
+            ]
+    except BaseExceptionGroup as errors:
+        raise _cause(errors) from None
+    return [tournament.result() for tournament in tournaments]
 
 
 async def play_tournament(
@@ -154,3 +174,11 @@ class _Round:
             return
         self._histories[first.agent].append(PastMatch(anonymous_id(meetings[0]), first.action, second.action))
         self._histories[second.agent].append(PastMatch(anonymous_id(meetings[1]), second.action, first.action))
+
+
+def _cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a group of failed tasks is about: the first error of ours, else the first of all."""
+    ours = errors.subgroup(AcausalError)
+    group: BaseExceptionGroup[BaseException] = ours if ours is not None else errors
+    first = group.exceptions[0]
+    return _cause(first) if isinstance(first, BaseExceptionGroup) else first
