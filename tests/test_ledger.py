@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from acausal.config import defines_the_cell
 from acausal.errors import LedgerError
 from acausal.models.ledger import FILE, MANIFEST, Ledger, call_key
 from acausal.records import Place, Purpose, Reply
@@ -104,8 +105,41 @@ def test_a_success_wins_over_failures_of_the_same_call(tmp_path: Path) -> None:
 
 def test_a_ledger_of_another_configuration_is_refused(tmp_path: Path) -> None:
     write(tmp_path, REPLY)
-    with pytest.raises(LedgerError, match=r"another configuration: num_rounds was 3, now 5; run with the old values"):
-        Ledger(tmp_path, IDENTITY | {"num_rounds": 5})
+    with pytest.raises(LedgerError, match=r"another configuration: seed was 0, now 1; run with the old values"):
+        Ledger(tmp_path, IDENTITY | {"seed": 1})
+
+
+def test_a_changed_dial_leaves_the_ledger_usable_and_says_which_places_have_old_calls(tmp_path: Path) -> None:
+    write(tmp_path, REPLY)
+    changed = IDENTITY | {"num_rounds": 5, "models.b.model_type": "a substitute"}
+    with Ledger(tmp_path, changed) as ledger:
+        assert ledger.changed == ("models.b.model_type", "num_rounds")
+        assert ledger.get(REPLY.key) == replace(REPLY, replayed=True)
+        assert ledger.is_stale(PLACE)
+        assert not ledger.is_stale(replace(PLACE, round=9))
+    with Ledger(tmp_path, changed) as ledger:
+        assert ledger.changed == ()
+        assert not ledger.is_stale(PLACE)
+
+
+@pytest.mark.parametrize(
+    ("key", "defines"),
+    [
+        ("seed", True),
+        ("scenario.model_distribution.a", True),
+        ("models.a.model_type", True),
+        ("models.a.embedded.gguf", True),
+        ("condition.name", True),
+        ("condition.disclosure", False),
+        ("protocol.decision", False),
+        ("models.a.temperature", False),
+        ("models.a.custom_params.top_p", False),
+        ("fallback.policy", False),
+        ("num_rounds", False),
+    ],
+)
+def test_the_keys_that_make_a_cell_itself(key: str, defines: bool) -> None:
+    assert defines_the_cell(key) is defines
 
 
 def test_calls_without_their_manifest_are_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from enum import Enum
@@ -19,8 +20,16 @@ from acausal.schema import Config, EndpointKind, ModelConfig
 
 OPERATIONAL = ("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "roster")
 """Keys that change how a cell is run or how far, not what it is."""
-OPERATIONAL_MODEL = ("rate_limit", "max_concurrency", "retry_delay", "max_retries", "timeout_s", "api_key_env", "price")
+OPERATIONAL_MODEL = (
+    *("rate_limit", "token_limit", "max_concurrency", "retry_delay", "max_retries", "timeout_s", "patience_s"),
+    *("api_key_env", "price"),
+)
 OPERATIONAL_EMBEDDED = ("parallel", "threads")
+_DEFINING = re.compile(
+    r"seed|num_agents|enable_multi_model|main_model|sub_model|(scenario|condition|game|protocol)\.name"
+    r"|scenario\.model_distribution.*|models\.[^.]+\.(model_type|endpoint\.name|embedded.*)"
+)
+"""Keys without which a directory's calls are another cell's; any other that changes touches calls one by one."""
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -36,6 +45,11 @@ def identity(config: Config) -> dict[str, Any]:
         for key in OPERATIONAL_EMBEDDED:
             (model["embedded"] or {}).pop(key, None)
     return flat(tree)
+
+
+def defines_the_cell(key: str) -> bool:
+    """Whether a ledger made under another value of this key belongs to another cell altogether."""
+    return _DEFINING.fullmatch(key) is not None
 
 
 def flat_config(config: Config) -> dict[str, Any]:
@@ -143,7 +157,9 @@ def _check_slots(config: Config) -> None:
     named = [(f"scenario {config.scenario.name!r}", slot) for slot in config.scenario.model_distribution]
     named += [("main_model", config.main_model)]
     named += [("sub_model", config.sub_model)] if config.sub_model is not None else []
-    named += [("fallback.model", config.fallback.model)] if config.fallback.model is not None else []
+    fallbacks = {f"models.{slot}.": model.fallback for slot, model in config.models.items() if model.fallback}
+    for prefix, fallback in {"": config.fallback, **fallbacks}.items():
+        named += [(f"{prefix}fallback.model", fallback.model)] if fallback.model is not None else []
     for where, slot in named:
         if slot not in config.models:
             known = ", ".join(sorted(config.models))
@@ -177,16 +193,22 @@ def _check_models(config: Config) -> None:
     for slot, model in config.models.items():
         rules = [
             (model.rate_limit is None or model.rate_limit > 0, "rate_limit", "above 0, or null for none"),
+            (model.token_limit is None or model.token_limit > 0, "token_limit", "above 0, or null for none"),
             (model.max_concurrency >= 1, "max_concurrency", "at least 1"),
             (model.max_retries >= 0, "max_retries", "at least 0"),
             (model.retry_delay >= 0, "retry_delay", "at least 0 s"),
             (model.timeout_s > 0, "timeout_s", "above 0 s"),
+            (model.patience_s > 0, "patience_s", "above 0 s"),
             (model.max_tokens >= 1, "max_tokens", "at least 1"),
             (model.temperature is None or model.temperature >= 0, "temperature", "at least 0, or null to leave it out"),
         ]
         for holds, key, rule in rules:
             if not holds:
                 raise ConfigError(f"models.{slot}.{key} must be {rule}, but is {getattr(model, key)}")
+        for key in ("rate_limit", "token_limit", "max_concurrency"):
+            limit = getattr(model.endpoint, key)
+            if limit is not None and limit <= 0:
+                raise ConfigError(f"models.{slot}.endpoint.{key} must be above 0, or null for none, but is {limit}")
         if model.endpoint.kind is EndpointKind.openai and not model.endpoint.base_url:
             raise ConfigError(
                 f"models.{slot}.endpoint.base_url is empty: name the server, e.g. http://127.0.0.1:8000/v1"

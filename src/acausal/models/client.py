@@ -49,6 +49,8 @@ class Client:
         shared = (gates or Gates()).of(config)
         self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.used_slots}
         self._prices = {slot: price_of(config.models[slot], None) for slot in config.used_slots}
+        self.asked_anew = 0
+        """Calls on record that a changed configuration made worthless."""
         self._budget = Budget(config.budget)
         self._in_flight = 0
         self._landing = asyncio.Event()
@@ -97,6 +99,7 @@ class Client:
         recorded = self._ledger.get(call.key)
         if recorded is not None:
             return recorded
+        self.asked_anew += self._ledger.is_stale(call.request.place)
         effort = Effort()
         started_s = asyncio.get_running_loop().time()
         try:

@@ -13,8 +13,9 @@ from typing import Any
 
 import orjson
 
+from acausal.config import defines_the_cell
 from acausal.errors import LedgerError
-from acausal.records import Place, Reply
+from acausal.records import Place, Purpose, Reply
 
 FILE = "calls.jsonl"
 MANIFEST = "ledger.json"
@@ -49,7 +50,7 @@ def replies_on_record(directory: Path, identity: Mapping[str, Any]) -> dict[str,
         raise LedgerError(f"{path} does not exist: nothing was played into this directory, so nothing can be replayed")
     if not (directory / MANIFEST).exists():
         raise _ownerless(path)
-    _compare_identity(directory / MANIFEST, identity)
+    _compare_identity(directory / MANIFEST, identity, may_change=False)
     return _replies(path)[0]
 
 
@@ -58,7 +59,8 @@ class Ledger:
 
     Args:
         directory: The cell's output directory; it must exist.
-        identity: Flat facts of the configuration that the ledger belongs to.
+        identity: Flat facts of the configuration that the ledger belongs to. Those that define the cell must be what
+            they were; any other may have changed, which touches exactly the calls whose request it changes.
         settled: Whether failures on record are final; otherwise they count as not yet asked.
 
     Raises:
@@ -76,8 +78,9 @@ class Ledger:
             ) from error
         try:
             self._lock()
-            self._check_identity(directory / MANIFEST, identity)
+            self.changed = self._check_identity(directory / MANIFEST, identity)
             self._lines = self._read()
+            self._stale = {_place(line) for _, line in whole_lines(self.path)} if self.changed else set()
         except BaseException:
             os.close(self._file)
             raise
@@ -102,6 +105,10 @@ class Ledger:
         if reply is None or (reply.error is not None and not self._settled):
             return None
         return reply
+
+    def is_stale(self, place: Place) -> bool:
+        """Whether a call of this place was made under a configuration that has changed since."""
+        return place in self._stale
 
     def append(self, place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[str, Any]) -> None:
         """Write one call; when this returns, the line has left the process.
@@ -134,16 +141,18 @@ class Ledger:
                 f"{self.path} is in use by another run: wait for it, or choose another hydra.run.dir"
             ) from None
 
-    def _check_identity(self, manifest: Path, identity: Mapping[str, Any]) -> None:
-        """Refuse a directory that holds the calls of another cell."""
-        if not manifest.exists():
-            if os.fstat(self._file).st_size:
-                raise _ownerless(self.path)
+    def _check_identity(self, manifest: Path, identity: Mapping[str, Any]) -> tuple[str, ...]:
+        """Refuse a directory that holds the calls of another cell; the keys that changed within the same one."""
+        changed: tuple[str, ...] = ()
+        if manifest.exists():
+            changed = _compare_identity(manifest, identity)
+        elif os.fstat(self._file).st_size:
+            raise _ownerless(self.path)
+        if changed or not manifest.exists():
             temporary = manifest.with_suffix(".tmp")
             temporary.write_text(json.dumps(identity, indent=1, sort_keys=True) + "\n")
             temporary.replace(manifest)
-            return
-        _compare_identity(manifest, identity)
+        return changed
 
     def _read(self) -> dict[str, Reply]:
         """What is on record. A torn last line is cut off."""
@@ -174,20 +183,36 @@ def _parse(path: Path, number: int, line: bytes) -> Reply:
         ) from error
 
 
-def _compare_identity(manifest: Path, identity: Mapping[str, Any]) -> None:
+def _compare_identity(manifest: Path, identity: Mapping[str, Any], *, may_change: bool = True) -> tuple[str, ...]:
+    """The keys that differ from those on record.
+
+    Args:
+        may_change: Whether keys that do not define the cell may differ.
+
+    Raises:
+        LedgerError: A key differs that must not, or the record is damaged.
+    """
     try:
         recorded = json.loads(manifest.read_text())
     except ValueError as error:
         raise LedgerError(f"{manifest} is damaged ({error}): restore it, or choose another hydra.run.dir") from error
     changed = [key for key in sorted({*recorded, *identity}) if recorded.get(key) != identity.get(key)]
-    if changed:
-        first = changed[0]
-        more = f" and {len(changed) - 1} more keys" if len(changed) > 1 else ""
+    # A slot that only one of the two uses, e.g. for a substitute, leaves everybody else's calls as they are.
+    refused = [
+        key
+        for key in changed
+        if not may_change
+        or (defines_the_cell(key) and not (key.startswith("models.") and (key in recorded) != (key in identity)))
+    ]
+    if refused:
+        first = refused[0]
+        more = f" and {len(refused) - 1} more keys" if len(refused) > 1 else ""
         raise LedgerError(
             f"{manifest.with_name(FILE)} holds the calls of another configuration: "
             f"{first} was {_short(recorded.get(first))}, now {_short(identity.get(first))}{more}; "
             "run with the old values, or choose another hydra.run.dir"
         )
+    return tuple(changed)
 
 
 def _ownerless(path: Path) -> LedgerError:
@@ -227,6 +252,18 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
             **facts,
         },
         option=orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def _place(line: bytes) -> Place:
+    fields = orjson.loads(line)
+    return Place(
+        fields["replicate"],
+        fields["round"],
+        fields["agent"],
+        Purpose(fields["purpose"]),
+        fields["match"],
+        fields["coplayer"],
     )
 
 
