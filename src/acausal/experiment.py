@@ -164,7 +164,7 @@ async def _play(
     opening = asyncio.create_task(asyncio.to_thread(_open_run, cell, run)) if run is not None else None
     client = Client(cell.config, ledger, endpoints, progress.on_reply)
     try:
-        with _halting_on_signals(client):
+        with halting_on_signals(client):
             async with asyncio.TaskGroup() as group:
                 tournaments = [
                     group.create_task(play_tournament(cell.config, client, replicate, progress.on_event))
@@ -200,7 +200,7 @@ def _open_run(cell: Cell, run: Run) -> None:
 
 
 @contextmanager
-def _halting_on_signals(client: Client) -> Iterator[None]:
+def halting_on_signals(client: Client) -> Iterator[None]:
     """Ctrl-C and SIGTERM stop sending and let calls in flight land; a second one leaves at once."""
     loop, play = asyncio.get_running_loop(), asyncio.current_task()
     landing: list[asyncio.Task[None]] = []

@@ -119,7 +119,8 @@ class ModelConfig:
     """Whether each request carries the seed of its place."""
     served_as: list[str] = field(default_factory=list)
     """Further ids under which the endpoint serves this same model, e.g. a dated snapshot."""
-    price: PriceConfig | None = None
+    price: PriceConfig | None = field(default_factory=PriceConfig)
+    """Left unset as a whole: null. OmegaConf can set a key below it only where it is not null from the start."""
     embedded: EmbeddedConfig | None = None
 
 
@@ -242,6 +243,10 @@ class Config:
     progress: ProgressMode = ProgressMode.auto
     retry_failed: bool = False
     """Ask again for the calls that failed in a cell that has already finished."""
+    dry_run: bool = False
+    """Price the cell or the sweep instead of playing it."""
+    probe: int = 0
+    """Under dry_run: strategies and decisions per slot that are really asked for, to measure what they take."""
 
     @property
     def seats(self) -> dict[str, int]:
