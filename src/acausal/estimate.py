@@ -209,6 +209,7 @@ def _tokens_out(purpose: Purpose, load: Load, model: ModelConfig, listing: Listi
     ceiling = float(load.max_tokens)
     if done.measured:
         low, high = _mean([call.tokens_out for call in done.measured])
+        low = max(1.0, low)  # a reply without a token is none
     else:
         low, high = STRATEGY_TOKENS if purpose is Purpose.STRATEGY else DECISION_TOKENS[model.answer_format]
         if reasoning(model, listing):

@@ -16,7 +16,9 @@ _LINE = "{:<12}{:>9}  {:>12}  {:>12}  {:>18}  {:>10}"
 
 
 def price_lines(estimate: CellEstimate) -> list[str]:
-    """The calls still to be made: for each model its purposes, and a total."""
+    """The calls still to be made: for each model its purposes, and a total; nothing where none is left."""
+    if not estimate.calls:
+        return []
     lines = [_LINE.format("", "calls", "tokens in", "tokens out", "USD", "at most")]
     slot = ""
     for row in estimate.rows:
@@ -32,7 +34,8 @@ def remark_lines(estimate: CellEstimate, budget: BudgetConfig) -> list[str]:
     lines = []
     if estimate.recorded:
         paid = f"{calls_of(estimate.recorded)} of this cell, {dollars(estimate.paid_usd)} paid"
-        lines.append(f"record   {paid}; the table holds those still to be made")
+        rest = "the table holds those still to be made" if estimate.calls else "none is left to be made"
+        lines.append(f"record   {paid}; {rest}")
     if estimate.calls:
         lines.append(f"time     {_time(estimate)}")
     if unpriced := estimate.unpriced:
@@ -94,7 +97,7 @@ def _time(estimate: CellEstimate) -> str:
     chain = f"{calls_of(estimate.steps)} one after another"
     if estimate.latency_s is not None and estimate.steps:
         chain += (
-            f", about {duration(estimate.steps * estimate.latency_s)} at the measured {estimate.latency_s:.1f} s each"
+            f", about {duration(estimate.steps * estimate.latency_s)} at the measured {estimate.latency_s:.2g} s each"
         )
     return "; ".join([*parts, chain])
 
