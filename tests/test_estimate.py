@@ -231,15 +231,15 @@ def test_a_reasoning_model_may_use_all_its_tokens(composed: Callable[..., Config
     assert estimate(config, {"a": listing}).tokens_out.high == 300 * 777
     assert estimate(config, {"a": replace(listing, reasons=False)}).tokens_out.high < 300 * 100
     assert estimate(config, {}).tokens_out.ceiling == 300 * 777
-    off = composed("roster=openrouter", "models.a.custom_params={reasoning: {enabled: false}}")
+    off = composed("roster=openrouter", "++models.a.custom_params={reasoning: {enabled: false}}")
     assert reasoning(off.models["a"], listing) is False
-    high = composed("roster=openrouter", "models.a.custom_params={reasoning: {effort: high}}")
+    high = composed("roster=openrouter", "++models.a.custom_params={reasoning: {effort: high}}")
     assert reasoning(high.models["a"], None) is True
     assert reasoning(config.models["a"], None) is None
 
 
 def test_a_ceiling_that_a_parameter_overrides_is_the_one_that_is_sent(composed: Callable[..., Config]) -> None:
-    config = composed("roster=openrouter", "scenario=homogeneous", "models.a.custom_params={max_tokens: 50}")
+    config = composed("roster=openrouter", "scenario=homogeneous", "++models.a.custom_params={max_tokens: 50}")
     assert estimate(config, {}).tokens_out.ceiling == 300 * 50
 
 
@@ -329,7 +329,7 @@ def test_acausal_estimate_prints_a_price_and_leaves_nothing(tmp_path: Path) -> N
     code, out, err = acausal(tmp_path, "estimate", "roster=openrouter", "scenario=mixed_5_5", *PRICED)
     assert (code, err) == (0, "")
     assert "Estimate: mixed_5_5, control: gpt-4 + claude-3-sonnet-20240229" in out
-    assert "total             300" in out
+    assert "total            300" in out
     assert "at least 2 min 29 s at 60 requests/min" in out
     assert not list(tmp_path.iterdir())
 
@@ -365,7 +365,7 @@ def test_a_probe_goes_into_the_directories_of_the_sweep(tmp_path: Path, simulato
         (["num_agents=12"], "num_agents"),
         (["models.a.price.input_usd_per_mtok=1"], "set both"),
         (["roster=openrouter", "probe=1"], "OPENROUTER_API_KEY is not set"),
-        (["-m", "scenario=homogeneous,all_different_10"], "all_different_10"),
+        (["-m", "scenario=homogeneous,mixed_5_5", "num_agents=12"], "(cell scenario=homogeneous num_agents=12"),
         (["~hydra.callbacks.sweep"], "dry_run needs the callback"),
     ],
 )

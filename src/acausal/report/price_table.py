@@ -12,7 +12,7 @@ from acausal.progress import duration
 from acausal.report.rows import dollars
 from acausal.schema import BudgetConfig
 
-_LINE = "{:<12}{:>9}  {:>12}  {:>12}  {:>18}  {:>10}"
+_LINE = "{:<11}{:>9}  {:>12}  {:>12}  {:>18}  {:>10}"
 
 
 def price_lines(estimate: CellEstimate) -> list[str]:
