@@ -42,6 +42,8 @@ from acausal.schema import Config
         (["models.a.timeout_s=0"], "models.a.timeout_s must be above 0 s"),
         (["models.a.temperature=-0.1"], "models.a.temperature must be at least 0"),
         (["endpoint@models.a.endpoint=openai_compatible", "models.a.endpoint.base_url=null"], "base_url is empty"),
+        (["models.a.price.input_usd_per_mtok=1"], "models.a.price.output_usd_per_mtok is not set, .* set both"),
+        (["probe=-1"], "probe must be at least 0"),
         (["model@models.a=local_gguf"], "models.a.embedded names no weights: set models.a.embedded.gguf=FILE.gguf"),
     ],
 )
@@ -111,6 +113,9 @@ def test_the_fallback_is_asked_only_under_substitute(composed: Callable[..., Con
         "models.a.rate_limit=7",
         "models.a.timeout_s=9",
         "progress=off",
+        "dry_run=true",
+        "probe=3",
+        "models.a.price={input_usd_per_mtok: 1, output_usd_per_mtok: 2}",
         "models.c.max_tokens=5",
     ],
 )

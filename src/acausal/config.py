@@ -18,7 +18,20 @@ from omegaconf import DictConfig, OmegaConf
 from acausal.errors import ConfigError
 from acausal.schema import Config, EndpointKind, ModelConfig
 
-OPERATIONAL = ("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "roster")
+OPERATIONAL = (
+    *(
+        "replicates",
+        "budget",
+        "tracking",
+        "progress",
+        "retry_failed",
+        "replay",
+        "preflight",
+        "roster",
+        "dry_run",
+        "probe",
+    ),
+)
 """Keys that change how a cell is run or how far, not what it is."""
 OPERATIONAL_MODEL = (
     *("rate_limit", "token_limit", "max_concurrency", "retry_delay", "max_retries", "timeout_s", "patience_s"),
@@ -91,11 +104,23 @@ def from_hydra(node: DictConfig) -> Config:
     Raises:
         ConfigError: A rule that spans several keys is broken.
     """
-    config = OmegaConf.to_object(node)
+    config = OmegaConf.to_object(_without_unset_prices(node))
     if not isinstance(config, Config):
         raise ConfigError("conf/config.yaml must begin its defaults with config_schema")
     check(config)
     return config
+
+
+def _without_unset_prices(node: DictConfig) -> DictConfig:
+    """The same with `price: null` for models of which no price is set; half a price is refused."""
+    node = node.copy()
+    for slot, model in node.models.items():
+        unset = [key for key in model.price or () if OmegaConf.is_missing(model.price, key)]
+        if unset and len(unset) < len(model.price):
+            raise ConfigError(f"models.{slot}.price.{unset[0]} is not set, but the rest of the price is: set both")
+        if unset:
+            model.price = None
+    return node
 
 
 def check(config: Config) -> None:
@@ -143,7 +168,7 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def _check_numbers(config: Config) -> None:
-    for key, least in (("num_agents", 2), ("num_rounds", 1), ("replicates", 1)):
+    for key, least in (("num_agents", 2), ("num_rounds", 1), ("replicates", 1), ("probe", 0)):
         value = getattr(config, key)
         if value < least:
             raise ConfigError(f"{key} must be at least {least}, but is {value}: e.g. {key}={least}")
@@ -157,9 +182,9 @@ def _check_slots(config: Config) -> None:
     named = [(f"scenario {config.scenario.name!r}", slot) for slot in config.scenario.model_distribution]
     named += [("main_model", config.main_model)]
     named += [("sub_model", config.sub_model)] if config.sub_model is not None else []
-    fallbacks = {f"models.{slot}.": model.fallback for slot, model in config.models.items() if model.fallback}
-    for prefix, fallback in {"": config.fallback, **fallbacks}.items():
-        named += [(f"{prefix}fallback.model", fallback.model)] if fallback.model is not None else []
+    substitutes = {"fallback.model": config.fallback.model}
+    substitutes |= {f"models.{slot}.fallback.model": model.fallback.model for slot, model in config.models.items()}
+    named += [(key, slot) for key, slot in substitutes.items() if slot is not None]
     for where, slot in named:
         if slot not in config.models:
             known = ", ".join(sorted(config.models))

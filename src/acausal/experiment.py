@@ -192,7 +192,7 @@ async def _play(
     opening = asyncio.create_task(asyncio.to_thread(_open_run, cell, run)) if run is not None else None
     client = Client(cell.config, ledger, endpoints, gates, progress.on_reply)
     try:
-        with _halting_on_signals(client):
+        with halting_on_signals(client):
             return await play_replicates(cell.config, client, progress.on_event)
     except asyncio.CancelledError:
         raise Interrupted("interrupted") from None
@@ -221,7 +221,7 @@ def _open_run(cell: Cell, run: Run) -> None:
 
 
 @contextmanager
-def _halting_on_signals(client: Client) -> Iterator[None]:
+def halting_on_signals(client: Client) -> Iterator[None]:
     """Ctrl-C and SIGTERM stop sending and let calls in flight land; a second one leaves at once."""
     loop, play = asyncio.get_running_loop(), asyncio.current_task()
     landing: list[asyncio.Task[None]] = []

@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ from acausal.status import ExitCode
 _FREE_FORM = re.compile(
     r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
 )
+
+_ASKS_FOR_A_PRICE = re.compile(r"\+{0,2}(dry_run|probe)=")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -58,7 +60,7 @@ def _run_hydra() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing several lines
     try:
         _read_dotenv()
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_play)()
+        _compose_and_play()
     except (HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
             raise
@@ -79,6 +81,13 @@ def _run_hydra() -> int:
     return ExitCode.DONE
 
 
+def _compose_and_play() -> None:
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_play)()
+    except _Escaped as escaped:
+        raise escaped.error from None
+
+
 def _opened(argument: str) -> str:
     """An override of a free-form mapping, prefixed so that it may bring keys that no file has yet."""
     return f"++{argument}" if _FREE_FORM.match(argument) else argument
@@ -89,6 +98,8 @@ def _play(node: DictConfig) -> None:
     from acausal.experiment import Cell, run_cell  # heavy: a refusal or --help does without
     from acausal.sweep import note_end
 
+    if node.dry_run:  # the callback priced it and left; never play what was only to be priced
+        sys.exit(_refused("dry_run needs the callback hydra.callbacks.sweep of conf/config.yaml, which is overridden"))
     job = HydraConfig.get()
     directory = Path(job.runtime.output_dir)
     in_sweep = job.mode is RunMode.MULTIRUN
@@ -134,7 +145,33 @@ def _command(job: Any, directory: Path) -> str:
         words.append(f"hydra.sweep.dir={short(Path(job.sweep.dir).absolute())}")
     else:
         words = [*(str(override) for override in job.overrides.task), f"hydra.run.dir={short(directory)}"]
-    return shlex.join(["python", "run.py", *words])
+    return shlex.join(["python", "run.py", *(word for word in words if not _ASKS_FOR_A_PRICE.match(word))])
+
+
+def _price(cells: Iterable[tuple[Config, Path]], job: Any, *, is_sweep: bool) -> None:
+    """A dry run: price the cells in place of playing them, and end the program; no directory has been made yet."""
+    from acausal.dry_run import dry_run
+    from acausal.experiment import Cell
+
+    try:
+        planned = [
+            Cell(config, directory, _command(job, directory), number if is_sweep else None)
+            for number, (config, directory) in enumerate(cells)
+        ]
+        code, message = dry_run(planned, os.environ, Console())
+    except Exception as error:
+        raise _Escaped(error) from None
+    if message:
+        _say(message)
+    sys.exit(code)
+
+
+class _Escaped(BaseException):
+    """Carries an error out of a callback: Hydra turns an Exception there into a warning, and plays."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class SweepCallback:
@@ -143,12 +180,20 @@ class SweepCallback:
     _open: Any = None
     """The sweep in progress in this process; Hydra makes the callback anew for each job, so it hangs on the class."""
 
+    def on_run_start(self, config: DictConfig, **_: object) -> None:
+        """Price a single cell if that is all that is asked."""
+        if config.dry_run:
+            _price(map(_cell, [config]), config.hydra, is_sweep=False)
+
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
         from acausal.sweep import Sweep
 
         try:
-            cells = list(_cells(config))
+            planned = list(_cells(config))
+            cells = [cell for cell, _ in planned]
+            if any(cell.dry_run for cell in cells):
+                _price(planned, config.hydra, is_sweep=True)
             for cell in cells:
                 if cell.replay is not ReplayMode.strict:
                     check_keys(cell, os.environ)
@@ -169,8 +214,21 @@ class SweepCallback:
         return None if sweep is None else sweep.end(Console())
 
 
-def _cells(config: DictConfig) -> Iterator[Config]:
-    """The configurations of a sweep under Hydra's own sweeper.
+def _cell(config: DictConfig) -> tuple[Config, Path]:
+    """The cell of a single run, and its directory."""
+    directory = Path(config.hydra.run.dir).absolute()
+    return _without_hydra(config), directory
+
+
+def _without_hydra(node: DictConfig) -> Config:
+    node = node.copy()
+    with read_write(node), open_dict(node):
+        del node["hydra"]
+    return from_hydra(node)
+
+
+def _cells(config: DictConfig) -> Iterator[tuple[Config, Path]]:
+    """The configurations of a sweep under Hydra's own sweeper, and their directories.
 
     Raises:
         ConfigError: One of them is impossible.
@@ -181,15 +239,16 @@ def _cells(config: DictConfig) -> Iterator[Config]:
     params = config.hydra.sweeper.get("params") or {}
     lines = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(lines)
-    for batch in BasicSweeper.split_arguments(overrides, None):
-        for job in batch:
-            node = loader.load_sweep_config(config, list(job))
-            with read_write(node), open_dict(node):
-                del node["hydra"]
-            try:
-                yield from_hydra(node)
-            except ConfigError as error:
-                raise ConfigError(f"{error} (cell {' '.join(job)})") from None
+    jobs = [job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
+    for number, job in enumerate(jobs):
+        node = loader.load_sweep_config(config, list(job))
+        with read_write(node.hydra.job), open_dict(node.hydra.job):
+            node.hydra.job.id = node.hydra.job.num = number
+        directory = Path(node.hydra.sweep.dir, node.hydra.sweep.subdir).absolute()
+        try:
+            yield _without_hydra(node), directory
+        except ConfigError as error:
+            raise ConfigError(f"{error} (cell {' '.join(job)})") from None
 
 
 def _read_dotenv() -> None:

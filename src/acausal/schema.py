@@ -53,6 +53,16 @@ class ProgressMode(Enum):
     off = "off"
 
 
+class Preflight(Enum):
+    """What is checked before the first call of a run."""
+
+    catalog = "catalog"
+    """Keys and credit (`/key`), models, parameters and prices (`/models`), where the endpoint has them."""
+    ping = "ping"
+    """The same, and one minimal call to each model."""
+    off = "off"
+
+
 class ReplayMode(Enum):
     """Whether a run may ask for what its ledger does not hold."""
 
@@ -117,6 +127,14 @@ class FallbackConfig:
 
 
 @dataclass
+class OwnFallbackConfig:
+    """What happens when this one model gives no reply; null: what the run says."""
+
+    policy: FallbackPolicy | None = None
+    model: str | None = None
+
+
+@dataclass
 class ModelConfig:
     """A language model and the dials of its calls."""
 
@@ -141,8 +159,7 @@ class ModelConfig:
     """Patience with one request, from sending it to its last byte."""
     patience_s: float = 300
     """Patience with one call: its attempts and the waits between them, without the queue for its limits."""
-    fallback: FallbackConfig | None = None
-    """This model's own policy; null: the run's."""
+    fallback: OwnFallbackConfig = field(default_factory=OwnFallbackConfig)
     custom_params: dict[str, Any] = field(default_factory=dict)
     """Sent with every request as it stands, e.g. top_p, provider, reasoning."""
     answer_format: AnswerFormat = AnswerFormat.text
@@ -150,7 +167,8 @@ class ModelConfig:
     """Whether each request carries the seed of its place."""
     served_as: list[str] = field(default_factory=list)
     """Further ids under which the endpoint serves this same model, e.g. a dated snapshot."""
-    price: PriceConfig | None = None
+    price: PriceConfig | None = field(default_factory=PriceConfig)
+    """Left unset as a whole: null. OmegaConf can set a key below it only where it is not null from the start."""
     embedded: EmbeddedConfig | None = None
 
 
@@ -266,6 +284,11 @@ class Config:
     retry_failed: bool = False
     """Ask again for the calls that failed in a cell that has already finished."""
     replay: ReplayMode = ReplayMode.auto
+    preflight: Preflight = Preflight.catalog
+    dry_run: bool = False
+    """Price the cell or the sweep instead of playing it."""
+    probe: int = 0
+    """Under dry_run: strategies and decisions per slot that are really asked for, to measure what they take."""
 
     @property
     def seats(self) -> dict[str, int]:
@@ -285,7 +308,8 @@ class Config:
 
     def fallback_of(self, slot: str) -> FallbackConfig:
         """What happens when the model of a slot gives no reply: its own rule, else the run's."""
-        return self.models[slot].fallback or self.fallback
+        own = self.models[slot].fallback
+        return FallbackConfig(own.policy or self.fallback.policy, own.model or self.fallback.model)
 
     def substitute_for(self, slot: str) -> str | None:
         """The slot that may answer for another; None when nobody may."""

@@ -49,12 +49,13 @@ def share(successes: Sequence[int], totals: Sequence[int], *, level: float = 0.9
         return Estimate(value, low, high, n, clusters, "exact one-sided bound over replicates")
     if len(set(means)) == 1:  # of exact fractions: in floats, 1/3 twenty times over has a variance, and so a width
         return Estimate(value, None, None, n, clusters, "all replicates equal: no interval, look for copies")
-    half = _half_width([float(mean) for mean in means], level)
+    half = half_width([float(mean) for mean in means], level)
     low, high = max(0.0, value - half), min(1.0, value + half)
     return Estimate(value, low, high, n, clusters, "t interval on replicate means")
 
 
-def _half_width(means: Sequence[float], level: float) -> float:
+def half_width(means: Sequence[float], level: float) -> float:
+    """Half the width of the t interval of a mean, from at least two values."""
     from scipy.stats import t
 
     clusters = len(means)

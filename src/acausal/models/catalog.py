@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from acausal.schema import EndpointKind, ModelConfig
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -44,3 +46,12 @@ class Catalog:
     """Provider's id → listing."""
     fetched_at: float
     """Unix seconds: the age of prices is always shown."""
+
+
+def price_of(model: ModelConfig, listing: Listing | None) -> Price | None:
+    """What a model costs: nothing on this machine, else what the configuration says, else its endpoint's catalog."""
+    if model.endpoint.kind is not EndpointKind.openai:
+        return Price(0.0, 0.0)
+    if model.price is not None:
+        return Price(model.price.input_usd_per_mtok / 1e6, model.price.output_usd_per_mtok / 1e6)
+    return listing.price if listing is not None else None

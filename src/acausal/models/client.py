@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from acausal.errors import AcausalError, BudgetExceeded, Interrupted, ModelError
 from acausal.models.budget import Budget
 from acausal.models.calls import Call, calls_for, success_on_record
+from acausal.models.catalog import price_of
 from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates, Passage
-from acausal.models.receipt import answered, facts_of, price_of, unanswered
+from acausal.models.receipt import answered, facts_of, unanswered
 from acausal.models.retry import Effort
 from acausal.models.route import Route
 from acausal.records import Reply, Request

@@ -49,8 +49,8 @@ def replies_on_record(directory: Path, identity: Mapping[str, Any]) -> dict[str,
     if not path.is_file():
         raise LedgerError(f"{path} does not exist: nothing was played into this directory, so nothing can be replayed")
     if not (directory / MANIFEST).exists():
-        raise _ownerless(path)
-    _compare_identity(directory / MANIFEST, identity, may_change=False)
+        raise ownerless(path)
+    changed_keys(directory / MANIFEST, identity, may_change=False)
     return _replies(path)[0]
 
 
@@ -80,7 +80,9 @@ class Ledger:
             self._lock()
             self.changed = self._check_identity(directory / MANIFEST, identity)
             self._lines = self._read()
-            self._stale = {_place(line) for _, line in whole_lines(self.path)} if self.changed else set()
+            self._stale = set[Place]()
+            if self.changed:
+                self._stale = {parsed_line(self.path, *numbered)[0] for numbered in whole_lines(self.path)}
         except BaseException:
             os.close(self._file)
             raise
@@ -145,9 +147,9 @@ class Ledger:
         """Refuse a directory that holds the calls of another cell; the keys that changed within the same one."""
         changed: tuple[str, ...] = ()
         if manifest.exists():
-            changed = _compare_identity(manifest, identity)
+            changed = changed_keys(manifest, identity)
         elif os.fstat(self._file).st_size:
-            raise _ownerless(self.path)
+            raise ownerless(self.path)
         if changed or not manifest.exists():
             temporary = manifest.with_suffix(".tmp")
             temporary.write_text(json.dumps(identity, indent=1, sort_keys=True) + "\n")
@@ -166,7 +168,7 @@ def _replies(path: Path) -> tuple[dict[str, Reply], int]:
     replies: dict[str, Reply] = {}
     whole = 0
     for number, line in whole_lines(path):
-        reply = _parse(path, number, line)
+        _, _, reply = parsed_line(path, number, line)
         whole += len(line)
         known = replies.get(reply.key)
         if known is None or known.error is not None or reply.error is None:
@@ -174,16 +176,22 @@ def _replies(path: Path) -> tuple[dict[str, Reply], int]:
     return replies, whole
 
 
-def _parse(path: Path, number: int, line: bytes) -> Reply:
+def parsed_line(path: Path, number: int, line: bytes) -> tuple[Place, Mapping[str, Any], Reply]:
+    """Place, request body and reply of a line.
+
+    Raises:
+        LedgerError: The line is damaged.
+    """
     try:
-        return _reply(orjson.loads(line))
+        fields = orjson.loads(line)
+        return _place(fields), fields["request"], _reply(fields)
     except (ValueError, KeyError, TypeError) as error:
         raise LedgerError(
             f"{path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
         ) from error
 
 
-def _compare_identity(manifest: Path, identity: Mapping[str, Any], *, may_change: bool = True) -> tuple[str, ...]:
+def changed_keys(manifest: Path, identity: Mapping[str, Any], *, may_change: bool = True) -> tuple[str, ...]:
     """The keys that differ from those on record.
 
     Args:
@@ -215,7 +223,8 @@ def _compare_identity(manifest: Path, identity: Mapping[str, Any], *, may_change
     return tuple(changed)
 
 
-def _ownerless(path: Path) -> LedgerError:
+def ownerless(path: Path) -> LedgerError:
+    """The error of a ledger that does not say which cell it belongs to."""
     return LedgerError(
         f"{path} has no {MANIFEST} beside it that tells whose calls it holds: "
         "restore it, or choose another hydra.run.dir"
@@ -255,8 +264,7 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
     )
 
 
-def _place(line: bytes) -> Place:
-    fields = orjson.loads(line)
+def _place(fields: Mapping[str, Any]) -> Place:
     return Place(
         fields["replicate"],
         fields["round"],

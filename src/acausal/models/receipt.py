@@ -62,15 +62,6 @@ def facts_of(completion: Completion, reply: Reply) -> dict[str, Any]:
     return completion.facts | ({"served_id": completion.served_by} if aliased else {})
 
 
-def price_of(model: ModelConfig, listed: Price | None) -> Price | None:
-    """The price in force: nothing for models of this machine, else the configured one, else the catalog's."""
-    if model.endpoint.kind is not EndpointKind.openai:
-        return Price(0.0, 0.0)
-    if model.price is not None:
-        return Price(model.price.input_usd_per_mtok / 1e6, model.price.output_usd_per_mtok / 1e6)
-    return listed
-
-
 def _cost_usd(model: ModelConfig, completion: Completion, price: Price | None) -> float | None:
     """What the endpoint reported, else what the price in force gives; None when neither is known."""
     if completion.cost_usd is not None and model.endpoint.kind is EndpointKind.openai:

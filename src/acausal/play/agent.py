@@ -43,9 +43,8 @@ class Asker:
         self._choices = tuple(prompts.labels.values())
 
     def deciding_slot(self, agent: Agent) -> str:
-        """The slot that decides for an agent: `sub_model` where strategies are delegated to one, else its own."""
-        delegated = self._config.protocol.strategy is not None
-        return self._config.sub_model if delegated and self._config.sub_model is not None else agent.model
+        """The slot that decides for an agent."""
+        return deciding_slot(self._config, agent.model)
 
     async def strategy(self, agent: Agent, replicate: int, round_: int) -> StrategyRecord:
         """Ask an agent for its strategy of a round."""
@@ -90,3 +89,9 @@ class Asker:
         reply = await self._model.complete(Request(place, self.deciding_slot(agent), messages, self._choices, seed))
         substituted = reply.substituted or (strategy is not None and strategy.substituted)
         return Choice(read_decision(reply, self._prompts.labels), reply.served_by, substituted, reply.key)
+
+
+def deciding_slot(config: Config, slot: str) -> str:
+    """The slot that decides for agents of a slot: `sub_model` where strategies are delegated to one, else their own."""
+    delegated = config.protocol.strategy is not None
+    return config.sub_model if delegated and config.sub_model is not None else slot

@@ -1,0 +1,85 @@
+"""Cells priced instead of played: what is on record, a probe where one is asked for, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+
+from acausal.config import identity
+from acausal.errors import AcausalError
+from acausal.estimate import ASSUMPTIONS, CellEstimate, estimate
+from acausal.experiment import Cell
+from acausal.models.catalog import Listing
+from acausal.models.recorded import recorded_calls
+from acausal.probe import probe
+from acausal.records import Reply
+from acausal.report.price_table import calls_of, price_lines, remark_lines, sweep_table
+from acausal.report.rows import dollars
+from acausal.report.terminal import short
+from acausal.schema import Config
+from acausal.status import ExitCode, code_of, read_status
+
+
+def dry_run(cells: Sequence[Cell], environment: Mapping[str, str], console: Console) -> tuple[ExitCode, str]:
+    """Price a cell, or all cells of a sweep; nothing is written but what a probe pays for.
+
+    Args:
+        environment: Where keys are read; none is needed without a probe.
+
+    Returns:
+        The exit code, and the reason of every other than DONE.
+
+    Raises:
+        AcausalError: A directory holds the ledger of another cell, or a prompt does not render.
+    """
+    estimates = []
+    for cell in cells:
+        try:
+            estimates.append(_priced(cell, environment, console))
+        except AcausalError as error:
+            if cell.config.probe == 0:
+                raise
+            return code_of(error), f"{error}; what the probe paid for is in {short(cell.directory)}"
+    if len(cells) > 1 or cells[0].number is not None:
+        console.print(sweep_table([cell.title for cell in cells], estimates))
+    for line in ASSUMPTIONS:
+        _say(console, line)
+    return ExitCode.DONE, ""
+
+
+def listings_of(config: Config) -> dict[str, Listing | None]:
+    """Slot → what the catalog of its endpoint says; None where nothing is known."""
+    return dict.fromkeys(config.used_slots)
+
+
+def _priced(cell: Cell, environment: Mapping[str, str], console: Console) -> CellEstimate:
+    config = cell.config
+    before = read_status(cell.directory)
+    settled = before is not None and before.state == "done" and not config.retry_failed
+    replies: list[Reply] = []
+    if config.probe:
+        probe(config, cell.directory, environment, replies.append, settled=settled)
+    record = recorded_calls(cell.directory, identity(config), settled=settled)
+    priced = estimate(config, listings_of(config), record)
+    _say(console, f"Estimate: {cell.title}")
+    for line in [*price_lines(priced), *remark_lines(priced, config.budget), *_probed(cell, replies)]:
+        _say(console, line)
+    console.print()
+    return priced
+
+
+def _probed(cell: Cell, replies: Sequence[Reply]) -> list[str]:
+    """What the probe came to."""
+    if not cell.config.probe:
+        return []
+    asked = [reply for reply in replies if not reply.replayed]
+    failed = [reply for reply in asked if reply.error is not None]
+    costs = [reply.cost_usd for reply in asked if reply.error is None]
+    spent = dollars(None if None in costs else sum(cost for cost in costs if cost is not None))
+    line = f"probe    {calls_of(len(asked))} made now, {spent}; paid once, if the run goes on with: {cell.command}"
+    return [line, *(f"warning  {len(failed)} of them failed: {reply.error}" for reply in failed[:1])]
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
