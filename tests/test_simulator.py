@@ -19,15 +19,10 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from acausal.errors import ConfigError
+from acausal.models.answers import PRICE
 from acausal.models.faults import Fault
 from acausal.models.scripted import PERSONAS
-from acausal.models.simulator import (
-    INPUT_USD_PER_TOKEN,
-    OUTPUT_USD_PER_TOKEN,
-    Simulator,
-    SimulatorSettings,
-    running,
-)
+from acausal.models.simulator import Simulator, SimulatorSettings, running
 
 T = TypeVar("T")
 MESSAGES = [
@@ -131,7 +126,7 @@ def test_a_reply_tells_who_served_it_and_what_it_cost() -> None:
     assert (found["provider"], found["system_fingerprint"]) == ("Simulator", "sim_0")
     assert usage["completion_tokens"] == 1
     assert usage["prompt_tokens"] == sum(len(message["content"].split()) for message in MESSAGES)
-    assert usage["cost"] == pytest.approx(usage["prompt_tokens"] * INPUT_USD_PER_TOKEN + OUTPUT_USD_PER_TOKEN)
+    assert usage["cost"] == pytest.approx(PRICE.of(usage["prompt_tokens"], 1))
 
 
 def test_a_schema_is_answered_in_its_own_shape() -> None:
@@ -169,12 +164,15 @@ def test_the_catalogue_has_openrouters_fields() -> None:
     entry = visit(use)["data"][0]
     assert entry["id"] == "sim/always_c"
     assert {name: float(price) for name, price in entry["pricing"].items()} == {
-        "prompt": INPUT_USD_PER_TOKEN,
-        "completion": OUTPUT_USD_PER_TOKEN,
+        "prompt": PRICE.input_usd,
+        "completion": PRICE.output_usd,
+        "request": 0,
+        "internal_reasoning": 0,
     }
     assert all(isinstance(price, str) for price in entry["pricing"].values())
     assert entry["context_length"] > 0
     assert "seed" in entry["supported_parameters"]
+    assert (entry["name"], entry["expiration_date"]) == ("Simulator: sim/always_c", None)
 
 
 def test_only_listed_models_are_served_where_models_are_listed() -> None:
