@@ -109,7 +109,7 @@ _ERRORS: Mapping[int, tuple[str, str]] = {
     409: ("Conflict", "another request is in the way"),
     413: ("Payload too large", "the prompt is too long"),
     422: ("Unprocessable entity", "a parameter is not understood"),
-    429: ("Rate limit exceeded", "too many requests; add retry_after=SECONDS for the header"),
+    429: ("Rate limit exceeded", "too many requests; retry_after=SECONDS for when"),
     500: ("Internal server error", "the server failed"),
     502: ("Provider returned error", "the model's provider is down or answered nonsense"),
     503: ("No available provider meets the routing requirements", "nobody serves the model just now"),
@@ -129,7 +129,7 @@ _NAMED = (
     ),
     Fault(
         "in_flight_402",
-        "HTTP 402 because of calls in flight, with Retry-After: the one 402 to retry",
+        "HTTP 402 for calls in flight, with Retry-After: to be retried",
         status=402,
         message="Insufficient credits for the requests in flight",
         metadata=_IN_FLIGHT,
@@ -151,11 +151,9 @@ _NAMED = (
     ),
     Fault("reset", "the connection is reset before any byte; nothing is billed", drop=True),
     Fault("timeout", "no answer ever, until the client goes away; nothing is billed", hang=True),
-    Fault("slow", "the reply comes later; delay=SECONDS, 10 unless told", delay_s=10.0),
-    Fault(
-        "drip", "white space byte by byte, then the reply; total=SECONDS, an hour unless told", drip_s=LONGEST_DRIP_S
-    ),
-    Fault("truncated", "half a JSON object, and the connection ends in good order; billed", truncated=True),
+    Fault("slow", "the reply comes delay=SECONDS (default: 10) later", delay_s=10.0),
+    Fault("drip", "white space for total=SECONDS (default: an hour), then the reply", drip_s=LONGEST_DRIP_S),
+    Fault("truncated", "half a JSON object, ended in good order; billed", truncated=True),
     Fault("disconnect", "half of the announced body, then the connection breaks; billed", disconnect=True),
     Fault("duplicate", "processed, logged and billed twice, answered once", duplicate=True),
     Fault("malformed", "an HTML page with HTTP 200", raw=_HTML),
