@@ -109,6 +109,19 @@ def test_a_disconnect_leaves_half_of_what_was_announced() -> None:
     assert seen.cost_usd > 0
 
 
+def test_a_truncated_answer_ends_a_connection_that_was_to_be_kept() -> None:
+    async def use(simulator: Simulator) -> tuple[int, str | None]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{simulator.base_url}/chat/completions", json=chat()) as response,
+        ):
+            return len(await response.read()), response.headers.get("Connection")
+
+    length, connection = visit(use, FAULTS["truncated"])
+    assert length > 0
+    assert connection == "close"
+
+
 def test_an_http_client_calls_a_disconnect_a_broken_payload() -> None:
     async def use(simulator: Simulator) -> None:
         async with aiohttp.ClientSession() as session:
@@ -206,14 +219,15 @@ def test_a_duplicate_is_logged_and_billed_twice_and_answered_once() -> None:
 
 
 def test_a_duplicate_takes_two_places_under_the_limit() -> None:
-    async def use(simulator: Simulator) -> list[bool]:
+    async def use(simulator: Simulator) -> list[tuple[bool, bool]]:
         await received(simulator)
         await received(simulator)
-        return [seen.limited for seen in simulator.requests]
+        return [(seen.limited, seen.cost_usd > 0) for seen in simulator.requests]
 
     faults = [replace(FAULTS["duplicate"], requests=[1])]
-    assert visit(use, *faults, requests_per_minute=2) == [False, False, True]
-    assert visit(use, *faults, requests_per_minute=1) == [False, True, True]
+    paid, refused = (False, True), (True, False)
+    assert visit(use, *faults, requests_per_minute=2) == [paid, paid, refused]
+    assert visit(use, *faults, requests_per_minute=1) == [paid, refused, refused]
 
 
 def test_a_slow_reply_is_whole_and_late() -> None:

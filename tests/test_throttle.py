@@ -64,6 +64,16 @@ def test_a_refusal_says_which_limit_and_what_is_left() -> None:
     assert throttle.admit("m", 0, 60.0) is None, "what passed a minute ago has left"
 
 
+def test_of_two_limits_the_later_one_says_when() -> None:
+    throttle = Throttle(requests_per_minute=2, tokens_per_minute=100)
+    assert throttle.admit("m", 90, 0.0) is None
+    assert throttle.admit("m", 5, 10.0) is None
+    assert throttle.admit("m", 6, 20.0) == Refusal("requests", 2, 0, 40.0)
+    assert throttle.admit("m", 96, 20.0) == Refusal("tokens", 100, 5, 50.0)
+    assert throttle.admit("m", 5, 60.0) is None
+    assert throttle.admit("m", 20, 60.0) == Refusal("requests", 2, 0, 10.0)
+
+
 def test_a_refused_call_takes_no_room() -> None:
     throttle = Throttle(requests_per_minute=1)
     assert throttle.admit("m", 0, 0.0) is None
@@ -80,7 +90,7 @@ def test_each_model_has_a_window_of_its_own() -> None:
     assert [throttle.admit(model, 0, 0.0) is None for model in ("a", "b", "a")] == [True, True, False]
 
 
-@pytest.mark.parametrize(("per_minute", "window_s", "allowed"), [(600, 1, 10), (60, 0.7 * 60, 42), (4200, 0.1, 7)])
+@pytest.mark.parametrize(("per_minute", "window_s", "allowed"), [(600, 1, 10), (200, 5.1, 17), (4200, 0.1, 7)])
 def test_a_short_window_allows_its_share_of_a_minute(per_minute: float, window_s: float, allowed: int) -> None:
     throttle = Throttle(requests_per_minute=per_minute, window_s=window_s)
     assert [throttle.admit("m", 0, 0.0) is None for _ in range(allowed + 1)] == [True] * allowed + [False]

@@ -66,7 +66,7 @@ class Throttle:
         return None
 
     def _refusal(self, limit: str, per_minute: float, amount: int, window: _Window, now_s: float) -> Refusal | None:
-        # Rounded: 60 × 0.7 / 60 is a little less than 0.7 in binary, and a whole request must not hang on that.
+        # Rounded: 200 × 5.1 / 60 is a little less than 17 in binary, and a whole request must not hang on that.
         remaining = round(per_minute * self._window_s / MINUTE_S, 9) - window.used[limit]
         if amount <= remaining:
             return None
