@@ -12,7 +12,7 @@ import email.utils
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -88,14 +88,7 @@ class HttpEndpoint:
         """
         model = str(body.get("model", ""))
         start = time.perf_counter()
-        try:
-            # The SDK's timeout is per read: a server that drips bytes would outlive it.
-            async with asyncio.timeout(self._timeout_s):
-                reply = await self._sdk.post("/chat/completions", cast_to=object, body=dict(body))
-        except TimeoutError:
-            raise self._error(ModelUnavailable, f"no answer within {self._timeout_s:g} s", model) from None
-        except (OpenAIError, ValueError) as error:  # ValueError: a body that is not JSON
-            raise self._translated(error, model) from None
+        reply = await self._answered(self._sdk.post("/chat/completions", cast_to=object, body=dict(body)), model)
         latency_s = time.perf_counter() - start
         try:
             completion = read_completion(reply, latency_s=latency_s, model=model, endpoint=self.base_url)
@@ -106,9 +99,38 @@ class HttpEndpoint:
             return replace(completion, text=self._without_key(completion.text or ""))
         return completion
 
+    async def get(self, path: str) -> Any:
+        """What the server tells under a path, e.g. `/models`: parsed JSON, an object or a list.
+
+        Raises:
+            ModelUnavailable: As for `complete`; also where the answer is no JSON object or list.
+            ModelRejected: As for `complete`; `status` says which refusal it was.
+        """
+        reply = _parsed(await self._answered(self._sdk.get(path, cast_to=object), ""))
+        if not isinstance(reply, Mapping | list):
+            raise self._error(ModelUnavailable, f"malformed reply to {path} (not JSON)", "")
+        if isinstance(reply, Mapping) and reply.get("error"):
+            error = _error_body(reply["error"], model="", endpoint=self.base_url)
+            error.args = (self._without_key(str(error)),)
+            raise error
+        if self._api_key and self._api_key in (text := json.dumps(reply, ensure_ascii=False)):
+            return json.loads(self._without_key(text))
+        return reply
+
     async def close(self) -> None:
         """Release connections."""
         await self._sdk.close()
+
+    async def _answered(self, exchange: Awaitable[object], model: str) -> object:
+        """What one request brings back, with its total time bounded and every error translated."""
+        try:
+            # The SDK's timeout is per read: a server that drips bytes would outlive it.
+            async with asyncio.timeout(self._timeout_s):
+                return await exchange
+        except TimeoutError:
+            raise self._error(ModelUnavailable, f"no answer within {self._timeout_s:g} s", model) from None
+        except (OpenAIError, ValueError) as error:  # ValueError: a body that is not JSON
+            raise self._translated(error, model) from None
 
     def _without_key(self, text: str) -> str:
         """Some servers quote the key they were sent; what they said goes on without it."""
@@ -146,9 +168,7 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
         ModelUnavailable: Not an object, no choices, or an error body with a temporary code.
         ModelRejected: An error body with another code.
     """
-    if isinstance(reply, str):  # JSON that the server did not label as such
-        with contextlib.suppress(ValueError):
-            reply = json.loads(reply)
+    reply = _parsed(reply)
     if not isinstance(reply, Mapping):
         raise ModelUnavailable("malformed reply (not a JSON object)", model=model, endpoint=endpoint)
     choices = reply.get("choices")
@@ -178,6 +198,14 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
         latency_s=latency_s,
         facts={("generation_id" if name == "id" else name): value for name, value in facts.items()},
     )
+
+
+def _parsed(reply: Any) -> Any:
+    """A reply, also where it is JSON that the server did not label as such."""
+    if isinstance(reply, str):
+        with contextlib.suppress(ValueError):
+            return json.loads(reply)
+    return reply
 
 
 def _text(content: Any) -> str | None:
