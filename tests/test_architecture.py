@@ -24,6 +24,7 @@ LAYERS = [
     ["outputs", "sweep"],
     ["experiment"],
     ["launch"],
+    ["doctor"],
     ["commands"],
     ["cli"],
 ]
@@ -37,6 +38,7 @@ FENCES = {
     "omegaconf": ["schema.py", "config.py", "launch.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],
+    "packaging": ["doctor/machine.py"],
     "pyarrow": ["report/tables.py"],
     "scipy": ["analysis/inference.py"],
 }

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import serve
+from acausal.commands import doctor, models, serve
 from acausal.errors import AcausalError
 
 
@@ -23,7 +23,7 @@ class Command(Protocol):
         """Do it; the exit code."""
 
 
-COMMANDS: Mapping[str, Command] = {"serve": serve}
+COMMANDS: Mapping[str, Command] = {"doctor": doctor, "models": models, "serve": serve}
 RUN = "run"
 
 

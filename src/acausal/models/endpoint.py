@@ -16,7 +16,15 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    AsyncOpenAI,
+    DefaultAioHttpClient,
+    OpenAIError,
+    omit,
+)
 
 from acausal.errors import ModelError, ModelRejected, ModelUnavailable
 from acausal.models.retry import TEMPORARY
@@ -106,7 +114,9 @@ class HttpEndpoint:
             ModelUnavailable: As for `complete`; also where the answer is no JSON object or list.
             ModelRejected: As for `complete`; `status` says which refusal it was.
         """
-        reply = _parsed(await self._answered(self._sdk.get(path, cast_to=object), ""))
+        # Lists of models are public; a server that would refuse a made-up key is asked with none.
+        headers = {} if self._api_key else {"Authorization": omit}
+        reply = _parsed(await self._answered(self._sdk.get(path, cast_to=object, options={"headers": headers}), ""))
         if not isinstance(reply, Mapping | list):
             raise self._error(ModelUnavailable, f"malformed reply to {path} (not JSON)", "")
         if isinstance(reply, Mapping) and reply.get("error"):
