@@ -186,7 +186,7 @@ def _listing(entry: Any) -> Listing | None:
         return None
     tokens = _number(entry.get("context_length")) or _number(entry.get("max_model_len"))  # OpenRouter's word, vLLM's
     taken = entry.get("supported_parameters")
-    parameters = frozenset(str(each) for each in taken) if isinstance(taken, list) else None
+    parameters = frozenset(filter(None, map(_text, taken))) if isinstance(taken, list) else None
     pricing = entry.get("pricing")
     return Listing(
         id=model,

@@ -101,8 +101,7 @@ class HttpEndpoint:
         try:
             completion = read_completion(reply, latency_s=latency_s, model=model, endpoint=self.base_url)
         except ModelError as error:
-            error.args = (self._without_key(str(error)),)
-            raise
+            raise self._keyless(error) from None
         if self._api_key and self._api_key in (completion.text or ""):
             return replace(completion, text=self._without_key(completion.text or ""))
         return completion
@@ -120,9 +119,7 @@ class HttpEndpoint:
         if not isinstance(reply, Mapping | list):
             raise self._error(ModelUnavailable, f"malformed reply to {path} (not JSON)", "")
         if isinstance(reply, Mapping) and reply.get("error"):
-            error = _error_body(reply["error"], model="", endpoint=self.base_url)
-            error.args = (self._without_key(str(error)),)
-            raise error
+            raise self._keyless(_error_body(reply["error"], model="", endpoint=self.base_url))
         if self._api_key and self._api_key in (text := json.dumps(reply, ensure_ascii=False)):
             return json.loads(self._without_key(text))
         return reply
@@ -145,6 +142,10 @@ class HttpEndpoint:
     def _without_key(self, text: str) -> str:
         """Some servers quote the key they were sent; what they said goes on without it."""
         return text.replace(self._api_key, "[key]") if self._api_key else text
+
+    def _keyless(self, error: ModelError) -> ModelError:
+        error.args = (self._without_key(str(error)),)
+        return error
 
     def _error(self, kind: type[ModelError], message: str, model: str, status: int | None = None) -> ModelError:
         return kind(self._without_key(_one_line(message)), model=model, endpoint=self.base_url, status=status)
