@@ -14,12 +14,14 @@ from typing import Any
 def answering(routes: Mapping[str, tuple[int, Any]]) -> Iterator[str]:
     """Base URL of a server with these GET routes; a body of text is sent as it stands, any other as JSON.
 
-    A body that is an Event is an answer that does not come before the event.
+    A body that is an Event is an answer that does not come before the event; a function makes it of the headers.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = routes.get(self.path.removeprefix("/v1"), (404, {"error": {"message": "no such route"}}))
+            if callable(body):
+                body = body(self.headers)
             if isinstance(body, threading.Event):
                 body.wait(30)
             sent = (body if isinstance(body, str) else json.dumps(body, default=str)).encode()
