@@ -30,6 +30,7 @@ LAYERS = [
     ["probe"],
     ["dry_run"],
     ["launch"],
+    ["doctor"],
     ["commands"],
     ["cli"],
 ]
@@ -43,6 +44,7 @@ FENCES = {
     "omegaconf": ["schema.py", "config.py", "launch.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],
+    "packaging": ["doctor/machine.py"],
     "pyarrow": ["report/tables.py"],
     "scipy": ["analysis/inference.py"],
 }

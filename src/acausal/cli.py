@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import estimate, serve
+from acausal.commands import doctor, estimate, models, serve
 from acausal.errors import AcausalError
 
 
@@ -23,7 +23,7 @@ class Command(Protocol):
         """Do it; the exit code."""
 
 
-COMMANDS: Mapping[str, Command] = {"estimate": estimate, "serve": serve}
+COMMANDS: Mapping[str, Command] = {"doctor": doctor, "estimate": estimate, "models": models, "serve": serve}
 RUN = "run"
 
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from acausal.errors import ConfigError
-from acausal.schema import Config, EndpointKind, ModelConfig
+from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 
 OPERATIONAL = (
     *(
@@ -96,6 +97,35 @@ def conf_dir() -> Path:
     here = Path(__file__).resolve().parent
     packaged = here / "conf"
     return packaged if packaged.is_dir() else here.parents[1] / "conf"
+
+
+def endpoint_config(name: str) -> EndpointConfig:
+    """An endpoint as its file in conf/endpoint describes it, the environment's base URL included.
+
+    Raises:
+        ConfigError: There is no such file, or it says something that the schema does not know.
+    """
+    files = {path.stem: path for path in sorted((conf_dir() / "endpoint").glob("*.yaml"))}
+    if name not in files:
+        known = ", ".join(files)
+        raise ConfigError(f"conf/endpoint has no file {name}.yaml: choose one of {known}{nearest(name, list(files))}")
+    try:
+        endpoint = OmegaConf.to_object(OmegaConf.merge(EndpointConfig, OmegaConf.load(files[name])))
+    except OmegaConfBaseException as error:
+        why = str(error).splitlines()[0]
+        raise ConfigError(f"{files[name]} is no endpoint: {why}; correct it") from None
+    assert isinstance(endpoint, EndpointConfig)  # what the schema merged into makes of it
+    return endpoint
+
+
+def model_files(endpoint: str) -> dict[str, str]:
+    """Provider's id → name of its file in conf/model, of the files that bind a model to this endpoint."""
+    names: dict[str, str] = {}
+    for path in sorted((conf_dir() / "model").glob("*.yaml")):
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        if isinstance(content, dict) and {"/endpoint@endpoint": endpoint} in content.get("defaults", []):
+            names.setdefault(str(content.get("model_type")), path.stem)
+    return names
 
 
 def from_hydra(node: DictConfig) -> Config:

@@ -15,6 +15,7 @@ from typing import Any
 
 import hydra
 from dotenv import load_dotenv
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -54,12 +55,46 @@ def run(arguments: Sequence[str]) -> int:
     return max(code, sweep_code or 0)
 
 
+def compose_cell(overrides: Sequence[str]) -> Config:
+    """The checked configuration that `python run.py OVERRIDES…` would play, without playing it.
+
+    Raises:
+        ConfigError: It does not compose, or breaks a rule.
+    """
+    register_schema()
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return from_hydra(compose("config", [_opened(override) for override in overrides]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(complaint(error)) from None
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def read_dotenv() -> None:
+    """Take the keys of `.env` in the current directory into the environment, where they are not set yet.
+
+    Raises:
+        ConfigError: The file is there and cannot be read.
+    """
+    path = Path(".env")
+    try:
+        if path.exists():
+            with path.open(encoding="utf-8") as stream:
+                load_dotenv(stream=stream)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"{path.absolute()} cannot be read: {why}; mend or remove it, or export the keys") from None
+
+
 def _run_hydra() -> int:
     """Hand the command line to Hydra; every way it can end becomes a code, and a line where the user must act."""
     wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing several lines
     try:
-        _read_dotenv()
+        read_dotenv()
         _compose_and_play()
     except (HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
@@ -249,17 +284,6 @@ def _cells(config: DictConfig) -> Iterator[tuple[Config, Path]]:
             yield _without_hydra(node), directory
         except ConfigError as error:
             raise ConfigError(f"{error} (cell {' '.join(job)})") from None
-
-
-def _read_dotenv() -> None:
-    path = Path(".env")
-    try:
-        if path.exists():
-            with path.open(encoding="utf-8") as stream:
-                load_dotenv(stream=stream)
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"{path.absolute()} cannot be read: {why}; mend or remove it, or export the keys") from None
 
 
 def _refused(message: str) -> int:

