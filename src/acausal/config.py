@@ -21,6 +21,7 @@ OPERATIONAL = ("replicates", "budget", "tracking", "progress", "retry_failed", "
 """Keys that change how a cell is run or how far, not what it is."""
 OPERATIONAL_MODEL = ("rate_limit", "max_concurrency", "retry_delay", "max_retries", "timeout_s", "api_key_env", "price")
 OPERATIONAL_EMBEDDED = ("parallel", "threads")
+_IDENTIFYING_ENDPOINT = ("name", "params")
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -32,10 +33,23 @@ def identity(config: Config) -> dict[str, Any]:
     for model in tree["models"].values():
         for key in OPERATIONAL_MODEL:
             del model[key]
-        model["endpoint"] = {key: model["endpoint"][key] for key in ("name", "params")}
+        model["endpoint"] = {key: model["endpoint"][key] for key in _IDENTIFYING_ENDPOINT}
         for key in OPERATIONAL_EMBEDDED:
             (model["embedded"] or {}).pop(key, None)
     return flat(tree)
+
+
+def is_operational(key: str) -> bool:
+    """Whether a dotted key may change between two runs of a cell: exactly those that `identity` leaves out."""
+    first, *rest = key.split(".")
+    match rest:
+        case [_, "endpoint", dial, *_] if first == "models":
+            return dial not in _IDENTIFYING_ENDPOINT
+        case [_, "embedded", dial] if first == "models":
+            return dial in OPERATIONAL_EMBEDDED
+        case [_, dial, *_] if first == "models":
+            return dial in OPERATIONAL_MODEL
+    return first in OPERATIONAL
 
 
 def flat_config(config: Config) -> dict[str, Any]:

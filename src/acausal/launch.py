@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from dotenv import load_dotenv
@@ -29,6 +28,10 @@ from acausal.config import check_keys, conf_dir, from_hydra, register_schema
 from acausal.errors import AcausalError, ConfigError
 from acausal.schema import Config, ReplayMode
 from acausal.status import ExitCode
+from acausal.stored import unresolved
+
+if TYPE_CHECKING:
+    from acausal.sweep import PlannedCell
 
 _FREE_FORM = re.compile(
     r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
@@ -56,7 +59,7 @@ def _run_hydra() -> int:
     wants_traceback = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors here instead of printing several lines
     try:
-        _read_dotenv()
+        read_dotenv()
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_play)()
     except (HydraException, OmegaConfBaseException) as error:
         if wants_traceback:
@@ -71,7 +74,7 @@ def _run_hydra() -> int:
             f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir"
         )
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         return ExitCode.INTERRUPTED
     except SystemExit as end:
         return int(end.code or 0)
@@ -86,7 +89,7 @@ def _opened(argument: str) -> str:
 def _play(node: DictConfig) -> None:
     """Hydra's task: one cell. Ends the program with its code, unless it is one cell of a sweep that goes on."""
     from acausal.experiment import Cell, run_cell  # heavy: a refusal or --help does without
-    from acausal.sweep import note_end
+    from acausal.sweep import ENDED, REPLAYED, note_end
 
     job = HydraConfig.get()
     directory = Path(job.runtime.output_dir)
@@ -94,29 +97,33 @@ def _play(node: DictConfig) -> None:
     sweep_directory = Path(job.sweep.dir).absolute() if in_sweep else None
     number = int(job.job.num) if in_sweep else None
     try:
-        cell = Cell(from_hydra(node), directory, _command(job, directory), number, sweep_directory)
+        cell = Cell(from_hydra(node), directory, *_commands(job, directory), number, sweep_directory)
     except ConfigError as error:
         sys.exit(_refused(str(error)))  # raised further, Hydra would put a line of its own before it
     code, message = run_cell(cell, os.environ, Console())
     if message:
-        _say(message)
-    if sweep_directory is not None:
-        note_end(sweep_directory, cell.title, directory, code, message)
+        say(message)
+    if sweep_directory is not None and number is not None:
+        books = REPLAYED if cell.config.replay is ReplayMode.strict else ENDED
+        note_end(sweep_directory, number, cell.title, directory, code, message, books=books)
     if sweep_directory is None or code is ExitCode.INTERRUPTED:
         sys.exit(code)
 
 
-def _command(job: Any, directory: Path) -> str:
-    """What to type to go on: the same overrides into the same directory."""
-    from acausal.report.terminal import short
+def _commands(job: Any, directory: Path) -> tuple[str, str]:
+    """What to type to go on, and the whole command: the same overrides into the same directory."""
+    from acausal.report.terminal import resume_command, run_command
 
     if job.mode is RunMode.MULTIRUN:
         # In a job the overrides are those of its cell; the sweep's own stand in the command line.
-        words = [word for word in sys.argv[1:] if not word.startswith("hydra.sweep.dir=")]
-        words.append(f"hydra.sweep.dir={short(Path(job.sweep.dir).absolute())}")
+        sweep_directory = Path(job.sweep.dir).absolute()
+        whole = run_command(sys.argv[1:], "hydra.sweep.dir", sweep_directory)
+        resume = resume_command(sweep_directory)
     else:
-        words = [*(str(override) for override in job.overrides.task), f"hydra.run.dir={short(directory)}"]
-    return shlex.join(["python", "run.py", *words])
+        words = [str(override) for override in job.overrides.task]
+        whole, resume = run_command(words, "hydra.run.dir", directory), resume_command(directory)
+    # Without .hydra/ the directory does not tell what the cell is.
+    return (resume if job.output_subdir == ".hydra" else whole), whole
 
 
 class SweepCallback:
@@ -127,14 +134,16 @@ class SweepCallback:
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
-        from acausal.sweep import Sweep
+        from acausal.sweep import Plan, Sweep
 
         try:
-            cells = list(_cells(config))
-            for cell in cells:
-                if cell.replay is not ReplayMode.strict:
-                    check_keys(cell, os.environ)
-            SweepCallback._open = Sweep.start(Path(config.hydra.sweep.dir).absolute(), cells, list(sys.argv[1:]))
+            planned, configs = zip(*_cells(config), strict=True)
+            strict = configs[0].replay is ReplayMode.strict
+            for cell in () if strict else configs:
+                check_keys(cell, os.environ)
+            directory = Path(config.hydra.sweep.dir).absolute()
+            plan = Plan(list(sys.argv[1:]), list(planned))
+            SweepCallback._open = Sweep.start(directory, plan, configs[0].tracking, strict=strict)
         except AcausalError as error:
             # Hydra turns an Exception of a callback into a warning and goes on.
             sys.exit(_refused(str(error)))
@@ -151,30 +160,39 @@ class SweepCallback:
         return None if sweep is None else sweep.end(Console())
 
 
-def _cells(config: DictConfig) -> Iterator[Config]:
-    """The configurations of a sweep under Hydra's own sweeper.
+def _cells(config: DictConfig) -> Iterator[tuple[PlannedCell, Config]]:
+    """The cells of a sweep under Hydra's own sweeper, in its order.
 
     Raises:
         ConfigError: One of them is impossible.
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+    from acausal.sweep import PlannedCell
+
     loader = GlobalHydra.instance().config_loader()
     params = config.hydra.sweeper.get("params") or {}
     lines = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(lines)
-    for batch in BasicSweeper.split_arguments(overrides, None):
-        for job in batch:
-            node = loader.load_sweep_config(config, list(job))
-            with read_write(node), open_dict(node):
-                del node["hydra"]
-            try:
-                yield from_hydra(node)
-            except ConfigError as error:
-                raise ConfigError(f"{error} (cell {' '.join(job)})") from None
+    for number, job in enumerate(job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch):
+        node = loader.load_sweep_config(config, list(job))
+        with read_write(node), open_dict(node):
+            node.hydra.job.id = node.hydra.job.num = number
+            directory = str(node.hydra.sweep.subdir)
+            words = [str(word) for word in node.hydra.overrides.task]
+            del node["hydra"]
+        try:
+            yield PlannedCell(number, directory, words, unresolved(node)), from_hydra(node)
+        except ConfigError as error:
+            raise ConfigError(f"{error} (cell {' '.join(job)})") from None
 
 
-def _read_dotenv() -> None:
+def read_dotenv() -> None:
+    """Take keys from `.env` of the current directory, where there is one.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     path = Path(".env")
     try:
         if path.exists():
@@ -186,9 +204,10 @@ def _read_dotenv() -> None:
 
 
 def _refused(message: str) -> int:
-    _say(message)
+    say(message)
     return ExitCode.REFUSED
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Tell the user on standard error, in one line."""
     sys.stderr.write(f"acausal: {message}\n")

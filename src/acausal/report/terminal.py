@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,3 +44,19 @@ def short(path: Path) -> str:
     """A path as a user would type it: from the current directory where it lies below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def run_command(words: Sequence[str], key: str, directory: Path) -> str:
+    """What plays a cell or a sweep into a directory again.
+
+    Args:
+        words: Overrides and flags.
+        key: `hydra.run.dir` or `hydra.sweep.dir`.
+    """
+    others = (word for word in words if not word.startswith(f"{key}="))
+    return shlex.join(["python", "run.py", *others, f"{key}={short(directory)}"])
+
+
+def resume_command(directory: Path, words: Sequence[str] = ()) -> str:
+    """What goes on with a cell or a sweep, from its directory alone."""
+    return shlex.join(["acausal", "resume", short(directory), *words])
