@@ -103,7 +103,7 @@ def test_ctrl_c_ends_a_resumed_sweep_and_the_same_words_go_on(tmp_path: Path, op
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    code, out, err = finish(process)
+    code, _, err = finish(process)
     assert code == 130
     assert err.endswith("go on with: acausal resume s budget.calls=1000\n")
     assert ends(tmp_path / "s") == {0: 0, 1: 130, 2: 2}

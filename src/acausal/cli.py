@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import resume, serve
+from acausal.commands import ledger, resume, serve
 from acausal.errors import AcausalError
 
 
@@ -23,7 +23,7 @@ class Command(Protocol):
         """Do it; the exit code."""
 
 
-COMMANDS: Mapping[str, Command] = {"resume": resume, "serve": serve}
+COMMANDS: Mapping[str, Command] = {"ledger": ledger, "resume": resume, "serve": serve}
 RUN = "run"
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,36 @@ def call_key(place: Place, body: Mapping[str, Any]) -> str:
     return hashlib.blake2b(named, digest_size=16).hexdigest()
 
 
-def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number and bytes of each line of a ledger, also while a run writes it.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a ledger."""
+
+    number: int
+    """From 1."""
+    raw: bytes
+    fields: Mapping[str, Any]
+    reply: Reply
+
+
+def lines_on_record(path: Path) -> Iterator[Line]:
+    """The lines of a ledger in the order written, also while a run writes it.
 
     A torn last line is left out: its reply was never used.
+
+    Raises:
+        LedgerError: A line before the last is damaged.
     """
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
+        for number, raw in enumerate(file, start=1):
+            if not raw.endswith(b"\n"):
                 return
-            yield number, line
+            try:
+                fields = orjson.loads(raw)
+                yield Line(number, raw, fields, _reply(fields))
+            except (ValueError, KeyError, TypeError) as error:
+                raise LedgerError(
+                    f"{path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
+                ) from error
 
 
 def replies_on_record(directory: Path, identity: Mapping[str, Any]) -> dict[str, Reply]:
@@ -156,22 +176,13 @@ def _replies(path: Path) -> tuple[dict[str, Reply], int]:
     """The last success of each key, else its last failure; and how many bytes the whole lines take."""
     replies: dict[str, Reply] = {}
     whole = 0
-    for number, line in whole_lines(path):
-        reply = _parse(path, number, line)
-        whole += len(line)
+    for line in lines_on_record(path):
+        reply = line.reply
+        whole += len(line.raw)
         known = replies.get(reply.key)
         if known is None or known.error is not None or reply.error is None:
             replies[reply.key] = reply
     return replies, whole
-
-
-def _parse(path: Path, number: int, line: bytes) -> Reply:
-    try:
-        return _reply(orjson.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
-        raise LedgerError(
-            f"{path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
-        ) from error
 
 
 def _compare_identity(manifest: Path, identity: Mapping[str, Any]) -> None:
