@@ -65,5 +65,5 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and ".hydra" not in path.parts and path.suffix != ".log"
+        if path.is_file() and ".hydra" not in path.parts and path.name not in ("multirun.yaml", "run.log")
     }

@@ -13,7 +13,7 @@ ROOT = Path(acausal.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
-    ["schema", "config", "complaint"],
+    ["schema", "config", "complaint", "stored"],
     ["records", "provenance"],
     ["design"],
     ["models"],
@@ -30,7 +30,7 @@ LAYERS = [
     ["probe"],
     ["dry_run"],
     ["launch"],
-    ["doctor"],
+    ["doctor", "resume"],
     ["commands"],
     ["cli"],
 ]
@@ -41,7 +41,8 @@ FENCES = {
     "aiohttp": ["models"],
     "mlflow": ["tracking.py"],
     "hydra": ["config.py", "launch.py"],
-    "omegaconf": ["schema.py", "config.py", "launch.py"],
+    "omegaconf": ["schema.py", "config.py", "stored.py", "launch.py"],
+    "yaml": ["stored.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],
     "packaging": ["doctor/machine.py"],

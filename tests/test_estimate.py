@@ -64,7 +64,7 @@ def paid(composed: Callable[..., Config], simulator: Simulator) -> Callable[...,
 def play(config: Config, directory: Path) -> tuple[ExitCode, str]:
     directory.mkdir(exist_ok=True)
     with Process() as process:
-        return run_cell(Cell(config, directory, "again"), os.environ, Console(file=io.StringIO()), process)
+        return run_cell(Cell(config, directory, "again", "run.py"), os.environ, Console(file=io.StringIO()), process)
 
 
 def ledger(directory: Path) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ def dollars_of(priced: CellEstimate) -> Span:
 
 def probed(config: Config, directory: Path) -> tuple[ExitCode, str, str]:
     out = io.StringIO()
-    cell = Cell(replace(config, dry_run=True), directory, "python run.py again")
+    cell = Cell(replace(config, dry_run=True), directory, "python run.py again", "run.py")
     code, message = dry_run([cell], os.environ, Console(file=out, width=80))
     return code, message, out.getvalue()
 

@@ -11,7 +11,7 @@ import pytest
 
 from acausal.config import defines_the_cell
 from acausal.errors import LedgerError
-from acausal.models.ledger import FILE, MANIFEST, Ledger, call_key
+from acausal.models.ledger import FILE, MANIFEST, Ledger, call_key, lines_on_record, replies_on_record
 from acausal.records import Place, Purpose, Reply
 
 IDENTITY = {"seed": 0, "num_rounds": 3}
@@ -172,3 +172,31 @@ def test_an_unwritable_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     with pytest.raises(LedgerError, match="cannot be written: .*; choose another hydra.run.dir"):
         Ledger(tmp_path, IDENTITY)
+
+
+def test_reading_alone_gives_the_same_replies_and_changes_no_byte(tmp_path: Path) -> None:
+    write(tmp_path, FAILURE, REPLY, replace(FAILURE, key="other"))
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"key": "torn')
+    before = (tmp_path / FILE).read_bytes()
+    with Ledger(tmp_path, IDENTITY):
+        pass  # the writer cuts the torn line
+    assert (tmp_path / FILE).read_bytes() != before
+    (tmp_path / FILE).write_bytes(before)
+    replies = replies_on_record(tmp_path, IDENTITY)
+    assert replies == {REPLY.key: replace(REPLY, replayed=True), "other": replace(FAILURE, key="other", replayed=True)}
+    assert [line.number for line in lines_on_record(tmp_path / FILE)] == [1, 2, 3]
+    assert b"".join(line.raw for line in lines_on_record(tmp_path / FILE)) + b'{"key": "torn' == before
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_reading_alone_makes_nothing_and_needs_the_right_configuration(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="does not exist: nothing was played into this directory"):
+        replies_on_record(tmp_path, IDENTITY)
+    assert not list(tmp_path.iterdir())
+    write(tmp_path, REPLY)
+    with pytest.raises(LedgerError, match="another configuration: seed was 0, now 1"):
+        replies_on_record(tmp_path, IDENTITY | {"seed": 1})
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(LedgerError, match="has no ledger.json beside it"):
+        replies_on_record(tmp_path, IDENTITY)

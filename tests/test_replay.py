@@ -37,7 +37,7 @@ def play(scripted: Callable[..., Config], tmp_path: Path) -> Play:
 
     def played(*overrides: str) -> tuple[ExitCode, str, str]:
         console = Console(file=io.StringIO(), width=200)
-        cell = Cell(scripted(*UNTRACKED, *overrides), tmp_path, "the command")
+        cell = Cell(scripted(*UNTRACKED, *overrides), tmp_path, "go on", "run.py")
         with Process() as process:
             code, message = run_cell(cell, {}, console, process)
         return code, message, console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above

@@ -125,7 +125,7 @@ def test_a_stopped_run_goes_on_and_pays_only_for_what_is_missing(
     assert code == expected
     if expected == 130:
         assert "interrupted; everything paid for is in" in err
-        assert "hydra.run.dir=o" in err
+        assert err.endswith("go on with: acausal resume o\n")
     kept = (tmp_path / "o" / "calls.jsonl").read_bytes().count(b"\n")
     in_flight = len(openrouter.requests) - kept
     assert in_flight == 0 if expected == 130 else in_flight <= 32
@@ -255,7 +255,8 @@ def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path: Path, openrouter: S
     process.send_signal(signal.SIGINT)
     code, out, err = finish(process)
     assert code == 130
-    assert "hydra.sweep.dir=s" in err
+    assert err.endswith("go on with: acausal resume s\n")
+    assert "2: scenario=diverse_3_3_4" in out
     assert "not played" in out
     asked = len(openrouter.requests)
     code, out, _ = run(arguments, tmp_path, **endpoint(openrouter))

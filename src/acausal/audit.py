@@ -30,6 +30,11 @@ class Audit:
     """Where the tables that differ were left; None where none does."""
 
     @property
+    def verdict(self) -> str:
+        """`identical` or `differs`."""
+        return "differs" if self.different else "identical"
+
+    @property
     def message(self) -> str:
         """One line on all of them."""
         said = []

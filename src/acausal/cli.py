@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import doctor, estimate, models, serve
+from acausal.commands import doctor, estimate, ledger, models, resume, serve
 from acausal.errors import AcausalError
 
 
@@ -23,7 +23,14 @@ class Command(Protocol):
         """Do it; the exit code."""
 
 
-COMMANDS: Mapping[str, Command] = {"doctor": doctor, "estimate": estimate, "models": models, "serve": serve}
+COMMANDS: Mapping[str, Command] = {
+    "estimate": estimate,
+    "resume": resume,
+    "ledger": ledger,
+    "doctor": doctor,
+    "models": models,
+    "serve": serve,
+}
 RUN = "run"
 
 
@@ -40,11 +47,14 @@ def _main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="acausal", description="Do language models cooperate acausally?")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     subparsers.add_parser(RUN, add_help=False, help="play a cell or a sweep: python run.py under another name")
+    parsers = {}
     for name, command in COMMANDS.items():
-        command.arguments(subparsers.add_parser(name, help=command.ABOUT, description=command.ABOUT))
-    options = parser.parse_args(words)
+        parsers[name] = subparsers.add_parser(name, help=command.ABOUT, description=command.ABOUT)
+        command.arguments(parsers[name])
+    name = words[0] if words and words[0] in parsers else parser.parse_args(words).command  # which says what is wrong
+    options = parsers[name].parse_intermixed_args(words[1:])  # intermixed: KEY=VALUE may follow an option
     try:
-        return COMMANDS[options.command].run(options)
+        return COMMANDS[name].run(options)
     except AcausalError as error:
         sys.stderr.write(f"acausal: {error}\n")
         return 1

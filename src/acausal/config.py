@@ -20,18 +20,8 @@ from acausal.errors import ConfigError
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 
 OPERATIONAL = (
-    *(
-        "replicates",
-        "budget",
-        "tracking",
-        "progress",
-        "retry_failed",
-        "replay",
-        "preflight",
-        "roster",
-        "dry_run",
-        "probe",
-    ),
+    *("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "preflight", "roster"),
+    *("dry_run", "probe"),
 )
 """Keys that change how a cell is run or how far, not what it is."""
 OPERATIONAL_MODEL = (
@@ -44,6 +34,7 @@ _DEFINING = re.compile(
     r"|scenario\.model_distribution.*|models\.[^.]+\.(model_type|endpoint\.name|embedded.*)"
 )
 """Keys without which a directory's calls are another cell's; any other that changes touches calls one by one."""
+_IDENTIFYING_ENDPOINT = ("name", "params")
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -55,7 +46,7 @@ def identity(config: Config) -> dict[str, Any]:
     for model in tree["models"].values():
         for key in OPERATIONAL_MODEL:
             del model[key]
-        model["endpoint"] = {key: model["endpoint"][key] for key in ("name", "params")}
+        model["endpoint"] = {key: model["endpoint"][key] for key in _IDENTIFYING_ENDPOINT}
         for key in OPERATIONAL_EMBEDDED:
             (model["embedded"] or {}).pop(key, None)
     return flat(tree)
@@ -64,6 +55,19 @@ def identity(config: Config) -> dict[str, Any]:
 def defines_the_cell(key: str) -> bool:
     """Whether a ledger made under another value of this key belongs to another cell altogether."""
     return _DEFINING.fullmatch(key) is not None
+
+
+def is_operational(key: str) -> bool:
+    """Whether a dotted key may change between two runs of a cell: exactly those that `identity` leaves out."""
+    first, *rest = key.split(".")
+    match rest:
+        case [_, "endpoint", dial, *_] if first == "models":
+            return dial not in _IDENTIFYING_ENDPOINT
+        case [_, "embedded", dial] if first == "models":
+            return dial in OPERATIONAL_EMBEDDED
+        case [_, dial, *_] if first == "models":
+            return dial in OPERATIONAL_MODEL
+    return first in OPERATIONAL
 
 
 def flat_config(config: Config) -> dict[str, Any]:

@@ -45,7 +45,9 @@ class Cell:
     directory: Path
     """Where its outputs go; it exists."""
     command: str
-    """What runs the same cell, or its sweep, into the same directory."""
+    """What goes on with the cell, or its sweep, in the same directory."""
+    composed_by: str
+    """The whole command that composed it, for its report."""
     number: int | None = None
     """Place in its sweep; None for a run of its own."""
     sweep_directory: Path | None = None
@@ -127,7 +129,7 @@ def _finished(
     cell: Cell, tournaments: Sequence[TournamentRecord], totals: CallTotals, run: Run | None, console: Console
 ) -> tuple[ExitCode, str]:
     """Write, show and track what was played."""
-    results = write_outputs(cell.config, cell.directory, tournaments, totals, cell.command)
+    results = write_outputs(cell.config, cell.directory, tournaments, totals, cell.composed_by)
     code, message = _verdict(results)
     if run is not None:
         run.finish(tracked(cell.directory, results), code.tracked_as)

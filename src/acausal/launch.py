@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from dotenv import load_dotenv
@@ -30,6 +29,10 @@ from acausal.config import check_keys, conf_dir, from_hydra, register_schema
 from acausal.errors import AcausalError, ConfigError
 from acausal.schema import Config, ReplayMode
 from acausal.status import ExitCode
+from acausal.stored import unresolved
+
+if TYPE_CHECKING:
+    from acausal.sweep import PlannedCell
 
 _FREE_FORM = re.compile(
     r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
@@ -109,7 +112,7 @@ def _run_hydra() -> int:
             f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir"
         )
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         return ExitCode.INTERRUPTED
     except SystemExit as end:
         return int(end.code or 0)
@@ -131,7 +134,7 @@ def _opened(argument: str) -> str:
 def _play(node: DictConfig) -> None:
     """Hydra's task: one cell. Ends the program with its code, unless it is one cell of a sweep that goes on."""
     from acausal.experiment import Cell, run_cell  # heavy: a refusal or --help does without
-    from acausal.sweep import note_end
+    from acausal.sweep import ENDED, REPLAYED, note_end
 
     if node.dry_run:  # the callback priced it and left; never play what was only to be priced
         sys.exit(_refused("dry_run needs the callback hydra.callbacks.sweep of conf/config.yaml, which is overridden"))
@@ -141,14 +144,15 @@ def _play(node: DictConfig) -> None:
     sweep_directory = Path(job.sweep.dir).absolute() if in_sweep else None
     number = int(job.job.num) if in_sweep else None
     try:
-        cell = Cell(from_hydra(node), directory, _command(job, directory), number, sweep_directory)
+        cell = Cell(from_hydra(node), directory, *_commands(job, directory), number, sweep_directory)
     except ConfigError as error:
         sys.exit(_refused(str(error)))  # raised further, Hydra would put a line of its own before it
     code, message = run_cell(cell, os.environ, Console(), _process())
     if message:
-        _say(message)
-    if sweep_directory is not None:
-        note_end(sweep_directory, cell.title, directory, code, message)
+        say(message)
+    if sweep_directory is not None and number is not None:
+        books = REPLAYED if cell.config.replay is ReplayMode.strict else ENDED
+        note_end(sweep_directory, number, cell.title, directory, code, message, books=books)
     if sweep_directory is None or code is ExitCode.INTERRUPTED:
         sys.exit(code)
 
@@ -170,17 +174,22 @@ def _close_process() -> None:
         _PROCESS.pop().close()
 
 
-def _command(job: Any, directory: Path) -> str:
-    """What to type to go on: the same overrides into the same directory."""
-    from acausal.report.terminal import short
+def _commands(job: Any, directory: Path) -> tuple[str, str]:
+    """What to type to go on, and the whole command: the same overrides into the same directory."""
+    from acausal.report.terminal import resume_command, run_command
 
     if job.mode is RunMode.MULTIRUN:
         # In a job the overrides are those of its cell; the sweep's own stand in the command line.
-        words = [word for word in sys.argv[1:] if not word.startswith("hydra.sweep.dir=")]
-        words.append(f"hydra.sweep.dir={short(Path(job.sweep.dir).absolute())}")
+        sweep_directory = Path(job.sweep.dir).absolute()
+        words = [word for word in sys.argv[1:] if not _ASKS_FOR_A_PRICE.match(word)]
+        whole = run_command(words, "hydra.sweep.dir", sweep_directory)
+        resume = resume_command(sweep_directory)
     else:
-        words = [*(str(override) for override in job.overrides.task), f"hydra.run.dir={short(directory)}"]
-    return shlex.join(["python", "run.py", *(word for word in words if not _ASKS_FOR_A_PRICE.match(word))])
+        words = [str(override) for override in job.overrides.task]
+        words = [word for word in words if not _ASKS_FOR_A_PRICE.match(word)]
+        whole, resume = run_command(words, "hydra.run.dir", directory), resume_command(directory)
+    # Without .hydra/ the directory does not tell what the cell is.
+    return (resume if job.output_subdir == ".hydra" else whole), whole
 
 
 def _price(cells: Iterable[tuple[Config, Path]], job: Any, *, is_sweep: bool) -> None:
@@ -190,14 +199,15 @@ def _price(cells: Iterable[tuple[Config, Path]], job: Any, *, is_sweep: bool) ->
 
     try:
         planned = [
-            Cell(config, directory, _command(job, directory), number if is_sweep else None)
+            Cell(config, directory, whole, whole, number if is_sweep else None)
             for number, (config, directory) in enumerate(cells)
+            for _, whole in [_commands(job, directory)]
         ]
         code, message = dry_run(planned, os.environ, Console())
     except Exception as error:
         raise _Escaped(error) from None
     if message:
-        _say(message)
+        say(message)
     sys.exit(code)
 
 
@@ -222,17 +232,19 @@ class SweepCallback:
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
-        from acausal.sweep import Sweep
+        from acausal.sweep import Plan, Sweep
 
         try:
-            planned = list(_cells(config))
-            cells = [cell for cell, _ in planned]
-            if any(cell.dry_run for cell in cells):
-                _price(planned, config.hydra, is_sweep=True)
-            for cell in cells:
-                if cell.replay is not ReplayMode.strict:
-                    check_keys(cell, os.environ)
-            SweepCallback._open = Sweep.start(Path(config.hydra.sweep.dir).absolute(), cells, list(sys.argv[1:]))
+            planned, configs = zip(*_cells(config), strict=True)
+            directory = Path(config.hydra.sweep.dir).absolute()
+            if any(cell.dry_run for cell in configs):
+                places = [directory / cell.directory for cell in planned]
+                _price(zip(configs, places, strict=True), config.hydra, is_sweep=True)
+            strict = configs[0].replay is ReplayMode.strict
+            for cell in () if strict else configs:
+                check_keys(cell, os.environ)
+            plan = Plan(list(sys.argv[1:]), list(planned))
+            SweepCallback._open = Sweep.start(directory, plan, configs[0].tracking, strict=strict)
         except AcausalError as error:
             # Hydra turns an Exception of a callback into a warning and goes on.
             sys.exit(_refused(str(error)))
@@ -252,44 +264,44 @@ class SweepCallback:
 def _cell(config: DictConfig) -> tuple[Config, Path]:
     """The cell of a single run, and its directory."""
     directory = Path(config.hydra.run.dir).absolute()
-    return _without_hydra(config), directory
-
-
-def _without_hydra(node: DictConfig) -> Config:
-    node = node.copy()
+    node = config.copy()
     with read_write(node), open_dict(node):
         del node["hydra"]
-    return from_hydra(node)
+    return from_hydra(node), directory
 
 
-def _cells(config: DictConfig) -> Iterator[tuple[Config, Path]]:
-    """The configurations of a sweep under Hydra's own sweeper, and their directories.
+def _cells(config: DictConfig) -> Iterator[tuple[PlannedCell, Config]]:
+    """The cells of a sweep under Hydra's own sweeper, in its order.
 
     Raises:
         ConfigError: One of them is impossible.
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+    from acausal.sweep import PlannedCell
+
     loader = GlobalHydra.instance().config_loader()
     params = config.hydra.sweeper.get("params") or {}
     lines = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(lines)
-    jobs = [job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
-    for number, job in enumerate(jobs):
+    for number, job in enumerate(job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch):
         node = loader.load_sweep_config(config, list(job))
-        with read_write(node.hydra.job), open_dict(node.hydra.job):
+        with read_write(node), open_dict(node):
             node.hydra.job.id = node.hydra.job.num = number
-        directory = Path(node.hydra.sweep.dir, node.hydra.sweep.subdir).absolute()
+            directory = str(node.hydra.sweep.subdir)
+            words = [str(word) for word in node.hydra.overrides.task]
+            del node["hydra"]
         try:
-            yield _without_hydra(node), directory
+            yield PlannedCell(number, directory, words, unresolved(node)), from_hydra(node)
         except ConfigError as error:
             raise ConfigError(f"{error} (cell {' '.join(job)})") from None
 
 
 def _refused(message: str) -> int:
-    _say(message)
+    say(message)
     return ExitCode.REFUSED
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Tell the user on standard error, in one line."""
     sys.stderr.write(f"acausal: {message}\n")

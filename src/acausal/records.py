@@ -44,6 +44,12 @@ class Place:
     """Number of the match within the round; None for a strategy."""
     coplayer: int | None = None
 
+    @property
+    def in_words(self) -> str:
+        """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`."""
+        words = f"replicate {self.replicate}, round {self.round}, agent {self.agent}, {self.purpose}"
+        return words if self.match is None else f"{words}, match {self.match} with agent {self.coplayer}"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

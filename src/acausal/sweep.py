@@ -1,23 +1,72 @@
-"""The books of a sweep: its MLflow parent, and how each of its cells ended."""
+"""The books of a sweep: its plan, its MLflow parent, and how each of its cells ended."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from acausal.errors import ConfigError
+from acausal.report.tables import write_json
 from acausal.report.terminal import short
-from acausal.schema import Config
+from acausal.schema import TrackingConfig
 from acausal.status import ExitCode
 from acausal.tracking import Run, ui_command
 
+PLAN = "sweep.json"
+"""In the sweep's directory: every cell with its whole configuration, so that none needs conf/ to be played."""
 ENDED = "cells.jsonl"
-"""In the sweep's directory: a line for each cell that ended, whichever process played it."""
+"""Beside it: a line each time a cell ended, whichever process played it; the last line of a cell counts."""
+REPLAYED = "replays.jsonl"
+"""The same for a sweep of strict replays, which change nothing of how the cells ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCell:
+    """One cell of a sweep, before anything of it is played."""
+
+    number: int
+    """From 0, in the order of the sweep."""
+    directory: str
+    """Its output directory, relative to the sweep's."""
+    overrides: list[str]
+    config: dict[str, Any]
+    """Composed, with interpolations as they stand: no secret is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A sweep as it was asked for."""
+
+    arguments: list[str]
+    """Of its command line."""
+    cells: list[PlannedCell]
+
+    def write(self, directory: Path) -> None:
+        """Keep it in the sweep's directory."""
+        write_json(directory / PLAN, asdict(self))
+
+
+def read_plan(directory: Path) -> Plan:
+    """The plan of a sweep.
+
+    Raises:
+        ConfigError: It is damaged.
+    """
+    try:
+        fields = json.loads((directory / PLAN).read_text(encoding="utf-8"))
+        return Plan(list(fields["arguments"]), [PlannedCell(**cell) for cell in fields["cells"]])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{directory / PLAN} is damaged ({error}): restore it, or repeat the sweep's command with "
+            f"hydra.sweep.dir={short(directory)}"
+        ) from None
 
 
 @dataclass(slots=True)
@@ -25,19 +74,42 @@ class Sweep:
     """A sweep in progress."""
 
     directory: Path
-    cells: int
+    plan: Plan
     run: Run | None
+    books: str = ENDED
 
     @classmethod
-    def start(cls, directory: Path, cells: Sequence[Config], arguments: Sequence[str]) -> Sweep:
-        """Open the books, and the parent run that the cells will hang under."""
+    def start(cls, directory: Path, plan: Plan, tracking: TrackingConfig, *, strict: bool = False) -> Sweep:
+        """Open new books, and the parent run that the cells will hang under.
+
+        Args:
+            strict: Its cells are replayed: no plan, no end and no run of theirs is touched.
+        """
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / ENDED).write_text("")
-        tracking = cells[0].tracking
+        if strict:
+            sweep = cls(directory, plan, None, REPLAYED)
+        else:
+            plan.write(directory)
+            sweep = cls.resumed(directory, plan, tracking)
+        (directory / sweep.books).write_text("")
+        return sweep
+
+    @classmethod
+    def resumed(cls, directory: Path, plan: Plan, tracking: TrackingConfig) -> Sweep:
+        """Go on with the books of a sweep, and with its run."""
         run = Run(directory, tracking.experiment) if tracking.enabled else None
         if run is not None:
-            run.start(f"sweep {shlex.join(arguments)}"[:250], params={}, tags={"cells": str(len(cells))})
-        return cls(directory, len(cells), run)
+            name = f"sweep {shlex.join(plan.arguments)}"[:250]
+            run.start(name, params={}, tags={"cells": str(len(plan.cells))})
+        return cls(directory, plan, run)
+
+    def ended(self) -> dict[int, Mapping[str, Any]]:
+        """Number of each cell that ended → its last line."""
+        try:
+            lines = (self.directory / self.books).read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        return {line["number"]: line for line in map(json.loads, lines)}
 
     def end(self, console: Console) -> ExitCode:
         """Close the books and show how the cells ended.
@@ -45,24 +117,22 @@ class Sweep:
         Returns:
             DONE only when every cell is; INTERRUPTED or BUDGET when that is why one is not; else REFUSED.
         """
-        ended = [json.loads(line) for line in (self.directory / ENDED).read_text().splitlines()]
-        table = Table(title="Cells of the sweep", title_justify="left")
-        for name in ("cell", "ended", "outputs"):
-            table.add_column(name, overflow="fold")
-        for line in ended:
-            table.add_row(line["title"], _word(line["code"]), Path(line["directory"]).name)
-        for number in range(len(ended), self.cells):
-            table.add_row(str(number), "not played", "")
-        console.print(table)
-        for line in ended:
+        ended = self.ended()
+        rows = [
+            (line["title"], _word(line["code"]), cell.directory)
+            if (line := ended.get(cell.number)) is not None
+            else (f"{cell.number}: {' '.join(cell.overrides)}", "not played", "")
+            for cell in self.plan.cells
+        ]
+        console.print(cells_table("ended", rows))
+        for line in ended.values():
             if line["code"] != ExitCode.DONE:
-                console.print(f"cell {line['title']}: {line['message']}", soft_wrap=True, highlight=False, markup=False)
-        code = self._code([line["code"] for line in ended])
+                _print(console, f"cell {line['title']}: {line['message']}")
+        code = self._code([line["code"] for line in ended.values()])
         if self.run is not None:
             self.run.finish(None, code.tracked_as)
-            where = ui_command() if self.run.warning is None else self.run.warning
-            console.print(f"MLflow   {where}", soft_wrap=True, highlight=False, markup=False)
-        console.print(f"outputs  {short(self.directory)}", soft_wrap=True, highlight=False, markup=False)
+            _print(console, f"MLflow   {ui_command() if self.run.warning is None else self.run.warning}")
+        _print(console, f"outputs  {short(self.directory)}")
         return code
 
     def _code(self, codes: Sequence[int]) -> ExitCode:
@@ -70,15 +140,36 @@ class Sweep:
             return ExitCode.INTERRUPTED
         failed = {code for code in codes if code != ExitCode.DONE}
         if not failed:
-            return ExitCode.DONE if len(codes) == self.cells else ExitCode.REFUSED
+            return ExitCode.DONE if len(codes) == len(self.plan.cells) else ExitCode.REFUSED
         return ExitCode.BUDGET if failed == {ExitCode.BUDGET} else ExitCode.REFUSED
 
 
-def note_end(sweep_directory: Path, title: str, directory: Path, code: ExitCode, message: str) -> None:
+def note_end(
+    sweep_directory: Path, number: int, title: str, directory: Path, code: ExitCode, message: str, *, books: str = ENDED
+) -> None:
     """Enter into the sweep's books that a cell ended; safe from any process."""
-    line = {"title": title, "directory": str(directory), "code": int(code), "message": message}
-    with (sweep_directory / ENDED).open("a") as file:
+    line = {"number": number, "title": title, "directory": str(directory), "code": int(code), "message": message}
+    with (sweep_directory / books).open("a") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def cells_table(verdict: str, rows: Iterable[tuple[str, str, str]]) -> Table:
+    """The cells of a sweep in order.
+
+    Args:
+        verdict: Heading of the column in the middle.
+        rows: Title, verdict and output directory of each.
+    """
+    table = Table(title="Cells of the sweep", title_justify="left")
+    for name in ("cell", verdict, "outputs"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _word(code: int) -> str:

@@ -12,7 +12,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--multirun", action="store_true", help="price a sweep")
     parser.add_argument(
         "overrides",
-        nargs=argparse.REMAINDER,
+        nargs="*",
+        metavar="OVERRIDE",
         help="those of the run, e.g. roster=openrouter; probe=3 measures three calls of each kind first",
     )
 

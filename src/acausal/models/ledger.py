@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,37 @@ def call_key(place: Place, body: Mapping[str, Any]) -> str:
     return hashlib.blake2b(named, digest_size=16).hexdigest()
 
 
-def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number and bytes of each line of a ledger, also while a run writes it.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a ledger."""
+
+    number: int
+    """From 1."""
+    raw: bytes
+    fields: Mapping[str, Any]
+    place: Place
+    reply: Reply
+
+
+def lines_on_record(path: Path) -> Iterator[Line]:
+    """The lines of a ledger in the order written, also while a run writes it.
 
     A torn last line is left out: its reply was never used.
+
+    Raises:
+        LedgerError: A line before the last is damaged.
     """
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
+        for number, raw in enumerate(file, start=1):
+            if not raw.endswith(b"\n"):
                 return
-            yield number, line
+            try:
+                fields = orjson.loads(raw)
+                yield Line(number, raw, fields, _place(fields), _reply(fields))
+            except (ValueError, KeyError, TypeError) as error:
+                raise LedgerError(
+                    f"{path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
+                ) from error
 
 
 def replies_on_record(directory: Path, identity: Mapping[str, Any]) -> dict[str, Reply]:
@@ -82,7 +103,7 @@ class Ledger:
             self._lines = self._read()
             self._stale = set[Place]()
             if self.changed:
-                self._stale = {parsed_line(self.path, *numbered)[0] for numbered in whole_lines(self.path)}
+                self._stale = {line.place for line in lines_on_record(self.path)}
         except BaseException:
             os.close(self._file)
             raise
@@ -167,28 +188,13 @@ def _replies(path: Path) -> tuple[dict[str, Reply], int]:
     """The last success of each key, else its last failure; and how many bytes the whole lines take."""
     replies: dict[str, Reply] = {}
     whole = 0
-    for number, line in whole_lines(path):
-        _, _, reply = parsed_line(path, number, line)
-        whole += len(line)
+    for line in lines_on_record(path):
+        reply = line.reply
+        whole += len(line.raw)
         known = replies.get(reply.key)
         if known is None or known.error is not None or reply.error is None:
             replies[reply.key] = reply
     return replies, whole
-
-
-def parsed_line(path: Path, number: int, line: bytes) -> tuple[Place, Mapping[str, Any], Reply]:
-    """Place, request body and reply of a line.
-
-    Raises:
-        LedgerError: The line is damaged.
-    """
-    try:
-        fields = orjson.loads(line)
-        return _place(fields), fields["request"], _reply(fields)
-    except (ValueError, KeyError, TypeError) as error:
-        raise LedgerError(
-            f"{path} line {number} is damaged ({error}): restore the file, or remove that line to ask again"
-        ) from error
 
 
 def changed_keys(manifest: Path, identity: Mapping[str, Any], *, may_change: bool = True) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from acausal.models.ledger import FILE, MANIFEST, changed_keys, ownerless, parsed_line, whole_lines
+from acausal.models.ledger import FILE, MANIFEST, changed_keys, lines_on_record, ownerless
 from acausal.records import Place, Reply
 
 
@@ -42,8 +42,7 @@ def recorded_calls(directory: Path, identity: Mapping[str, Any], *, settled: boo
     if changed_keys(directory / MANIFEST, identity):
         return []
     calls: dict[Place, RecordedCall] = {}
-    for number, line in whole_lines(path):
-        place, request, reply = parsed_line(path, number, line)
-        if reply.error is None or (settled and place not in calls):
-            calls[place] = RecordedCall(place, request, reply)
+    for line in lines_on_record(path):
+        if line.reply.error is None or (settled and line.place not in calls):
+            calls[line.place] = RecordedCall(line.place, line.fields["request"], line.reply)
     return list(calls.values())

@@ -8,7 +8,7 @@ from acausal.config import identity
 from acausal.errors import LedgerError
 from acausal.models.calls import Call, calls_for, success_on_record
 from acausal.models.ledger import FILE, replies_on_record
-from acausal.records import Place, Reply, Request
+from acausal.records import Reply, Request
 from acausal.schema import Config
 
 
@@ -46,13 +46,7 @@ class Replayer:
         if call.key not in self._replies:
             raise LedgerError(
                 f"{self._path} has no call to {self._config.models[call.slot].model_type!r} for "
-                f"{described(call.request.place)}: the cell is unfinished, or its prompts have changed since; "
+                f"{call.request.place.in_words}: the cell is unfinished, or its prompts have changed since; "
                 "replay=strict asks nobody, so finish the cell without it"
             )
         return self._replies[call.key]
-
-
-def described(place: Place) -> str:
-    """A place in words: `replicate 1, round 2, agent 3, decision, match 4 with agent 5`."""
-    words = f"replicate {place.replicate}, round {place.round}, agent {place.agent}, {place.purpose}"
-    return words if place.match is None else f"{words}, match {place.match} with agent {place.coplayer}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,3 +54,19 @@ def short(path: Path) -> str:
 def table_console() -> Console:
     """Where tables are shown: as wide as the terminal; in a pipe so wide that every row is one line."""
     return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=_PIPED_COLUMNS)
+
+
+def run_command(words: Sequence[str], key: str, directory: Path) -> str:
+    """What plays a cell or a sweep into a directory again.
+
+    Args:
+        words: Overrides and flags.
+        key: `hydra.run.dir` or `hydra.sweep.dir`.
+    """
+    others = (word for word in words if not word.startswith(f"{key}="))
+    return shlex.join(["python", "run.py", *others, f"{key}={short(directory)}"])
+
+
+def resume_command(directory: Path, words: Sequence[str] = ()) -> str:
+    """What goes on with a cell or a sweep, from its directory alone."""
+    return shlex.join(["acausal", "resume", short(directory), *words])
