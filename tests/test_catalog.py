@@ -123,6 +123,7 @@ def test_vllm_names_its_context_in_its_own_word() -> None:
         {"prompt": "0.1"},
         {"prompt": "free", "completion": "0"},
         {"prompt": "nan", "completion": "0"},
+        {"prompt": "inf", "completion": "0"},
         {"prompt": True, "completion": "0"},
         {"prompt": "0", "completion": "0", "request": "-1"},
         [],

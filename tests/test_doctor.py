@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from rich.console import Console
 from servers import answering
 
 from acausal.cli import _main
 from acausal.commands.doctor import findings_table
+from acausal.config import conf_dir
 from acausal.doctor import machine
 from acausal.doctor.examination import examine
 from acausal.doctor.finding import Finding, Verdict, guarded, ok, problem
@@ -264,6 +266,7 @@ def test_packages_out_of_their_range_are_named(monkeypatch: pytest.MonkeyPatch) 
         "no-such-package>=1",
         "orjson>=3",
         "xllamacpp>=9999; extra == 'local'",
+        "no-such-option>=1; extra == 'local'",
         "ruff>999; extra=='dev'",
     ]
     monkeypatch.setattr(machine, "requires", lambda _: wanted)
@@ -378,6 +381,10 @@ def test_a_composed_cell_is_that_of_the_command_line_and_leaves_hydra_as_it_was(
     config = compose_cell(["roster=openrouter", "models.a.custom_params.top_p=0.9"])
     assert config.models["a"].custom_params == {"top_p": 0.9}
     assert not GlobalHydra.instance().is_initialized()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        outer = GlobalHydra.instance().hydra
+        compose_cell([])
+        assert GlobalHydra.instance().hydra is outer
     with pytest.raises(ConfigError, match="num_agentz is not a key of the configuration; did you mean num_agents?"):
         compose_cell(["num_agentz=3"])
     with pytest.raises(ConfigError, match="seats 10 agents"):

@@ -26,7 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME[:KEY=VALUE,…]",
         help="e.g. 429:rate=0.3,retry_after=2 or timeout:requests=1-5,model=gpt-4 or 503:from=10,until=20; "
-        "the first that matches a request strikes",
+        "keys of all: rate, requests, model, from, until (s since the start), delay (s); of errors: retry_after, "
+        "message; the first that matches a request strikes",
     )
     parser.add_argument("--list-faults", action="store_true", help="show the faults by name, and end")
     parser.add_argument("--latency-s", type=float, default=0.0, help="median seconds before each reply (default: 0)")

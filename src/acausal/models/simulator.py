@@ -6,6 +6,8 @@
     with running(SimulatorSettings()) as simulator:                         # in a thread, e.g. for subprocesses
         environment["OPENROUTER_BASE_URL"] = simulator.base_url
 
+    SimulatorSettings(faults=(replace(FAULTS["429"], rate=0.3),), requests_per_minute=60, credit_usd=1)
+
 `sim/<persona>` is served by that persona, any other id by the default persona where one is set.
 """
 
