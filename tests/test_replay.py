@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import KEY, MODELS, OFFLINE, OPENROUTER, ROOT, contents, endpoint, run
+from program import ACAUSAL, KEY, MODELS, OFFLINE, OPENROUTER, ROOT, SCRIPTED, contents, endpoint, run
 from rich.console import Console
 
 from acausal.config import identity
@@ -28,6 +28,9 @@ from acausal.status import ExitCode
 
 SMALL = ["num_agents=4", "scenario.model_distribution={a: 2, b: 2}", "num_rounds=2", "progress=off"]
 UNTRACKED = [*SMALL, "tracking.enabled=false"]
+_DROP = "import ctypes, os, sys; ctypes.CDLL(None).prctl(24, 1); os.execv(sys.argv[1], sys.argv[1:])"
+NO_OVERRIDE = (sys.executable, "-c", _DROP)
+"""Before a program: it runs without root's power to write where the mode forbids it (PR_CAPBSET_DROP)."""
 Play = Callable[..., tuple[ExitCode, str, str]]
 
 
@@ -136,14 +139,23 @@ def test_a_ledger_in_use_can_be_replayed(scripted: Callable[..., Config], play: 
         assert play("replay=strict")[0] is ExitCode.DONE
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_directory_that_cannot_be_written_is_replayed_elsewhere(play: Play, tmp_path: Path) -> None:
-    play()
-    tmp_path.chmod(0o500)
+def test_a_directory_that_cannot_be_written_is_checked_all_the_same(tmp_path: Path) -> None:
+    assert run([*SCRIPTED, *SMALL, "hydra.run.dir=o"], tmp_path)[0] == 0
+    for path in (tmp_path / "o").glob("*.jsonl"):
+        path.chmod(0o400)
+    (tmp_path / "o").chmod(0o500)
+    if run([str(tmp_path / "o" / "new")], tmp_path, (*NO_OVERRIDE, "/usr/bin/touch"))[0] == 0:
+        pytest.skip("nothing keeps this user from writing")
     try:
-        assert play("replay=strict")[0] is ExitCode.DONE
+        code, out, err = run(["resume", "o", "--replay"], tmp_path, (*NO_OVERRIDE, *ACAUSAL))
+        assert (code, err) == (0, "")
+        assert "tables identical to those on disk" in out
+        (tmp_path / "o" / "rounds.parquet").rename(tmp_path / "rounds.parquet")
+        code, _, err = run(["resume", "o", "--replay"], tmp_path, (*NO_OVERRIDE, *ACAUSAL))
     finally:
-        tmp_path.chmod(0o700)
+        (tmp_path / "o").chmod(0o700)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "o/rounds.parquet cannot be read or written: Permission denied; work on a copy" in err
 
 
 def test_a_place_is_named_in_full(scripted: Callable[..., Config], play: Play, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def _audited(cell: Cell, console: Console) -> tuple[ExitCode, str]:
         return code_of(error), str(error)
     except OSError as error:
         return ExitCode.REFUSED, (
-            f"{error.filename or short(cell.directory)} cannot be read or written: {error.strerror or error}"
+            f"{error.filename or short(cell.directory)} cannot be read or written: "
+            f"{error.strerror or error}; work on a copy of the directory"
         )
     if found.different:
         return ExitCode.REFUSED, found.message

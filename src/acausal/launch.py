@@ -288,6 +288,7 @@ def _cells(config: DictConfig) -> Iterator[tuple[PlannedCell, Config]]:
         node = loader.load_sweep_config(config, list(job))
         with read_write(node), open_dict(node):
             node.hydra.job.id = node.hydra.job.num = number
+            HydraConfig.instance().set_config(node)  # as Hydra does before each job, for ${hydra:…} in its directory
             directory = str(node.hydra.sweep.subdir)
             words = [str(word) for word in node.hydra.overrides.task]
             del node["hydra"]

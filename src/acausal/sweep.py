@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,12 @@ class Sweep:
             lines = (self.directory / self.books).read_text().splitlines()
         except FileNotFoundError:
             return {}
-        return {line["number"]: line for line in map(json.loads, lines)}
+        ended: dict[int, Mapping[str, Any]] = {}
+        for text in lines:
+            with suppress(ValueError, KeyError, TypeError):  # torn by a kill: the cell's own status.json knows its end
+                line = json.loads(text)
+                ended[int(line["number"])] = line
+        return ended
 
     def end(self, console: Console) -> ExitCode:
         """Close the books and show how the cells ended.
