@@ -20,7 +20,7 @@ from acausal.models.faults import Fault
 from acausal.models.ledger import FILE, Ledger
 from acausal.models.replay import Replayer
 from acausal.models.simulator import SimulatorSettings, running
-from acausal.outputs import TABLES
+from acausal.outputs import TABLES, Results, tracked
 from acausal.process import Process
 from acausal.records import Message, Place, Purpose, Request
 from acausal.schema import Config
@@ -64,6 +64,9 @@ def test_failures_and_substitutes_replay_to_the_byte_without_key_network_or_mlfl
     assert (code, err) == (0, "")
     assert f"tables identical to those on disk: {', '.join(TABLES)}" in out
     assert contents(tmp_path / "o") == before
+    code, _, _ = run(["resume", "o"], tmp_path, ACAUSAL)
+    assert code == 0, "what held for one run is not remembered"
+    assert contents(tmp_path / "o") == before
 
 
 def test_the_guard_of_these_tests_would_catch_a_run_that_uses_the_network(tmp_path: Path) -> None:
@@ -104,6 +107,9 @@ def test_a_table_that_differs_is_kept_and_the_one_made_now_is_left_beside_it(pla
     assert [path.name for path in remade.iterdir()] == ["decisions.parquet"]
     assert (remade / "decisions.parquet").read_bytes() == right
     assert (tmp_path / "decisions.parquet").read_bytes() == b"tampered"
+    shown = tracked(tmp_path, Results([], [], {})).artifacts
+    assert Path("decisions.parquet") in shown
+    assert not [path for path in shown if path.parts[0] == remade.name]
 
 
 def test_absent_tables_are_put_there(play: Play, tmp_path: Path) -> None:

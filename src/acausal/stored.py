@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def read_overrides(directory: Path) -> list[str]:
         words = OmegaConf.load(directory / OVERRIDES)
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException):
         return []
-    return [str(word) for word in words] if isinstance(words, ListConfig) else []
+    return _lasting(map(str, words)) if isinstance(words, ListConfig) else []
 
 
 def changed(tree: Mapping[str, Any], words: Sequence[str], *, where: Path) -> dict[str, Any]:
@@ -97,9 +97,13 @@ def config_of(tree: Mapping[str, Any], *, where: Path) -> Config:
 def keep(directory: Path, tree: Mapping[str, Any], overrides: Sequence[str]) -> None:
     """Leave in a cell's directory how it is run now, where Hydra leaves it too."""
     (directory / CONFIG).parent.mkdir(parents=True, exist_ok=True)
-    kept = [word for word in overrides if word.partition("=")[0] not in _OF_ONE_RUN]
-    contents: list[tuple[Path, Any]] = [(CONFIG, {**tree, **_OF_ONE_RUN}), (OVERRIDES, list(dict.fromkeys(kept)))]
+    contents: list[tuple[Path, Any]] = [(CONFIG, {**tree, **_OF_ONE_RUN}), (OVERRIDES, _lasting(overrides))]
     for path, content in contents:
         temporary = directory / path.with_suffix(".tmp")
         temporary.write_text(OmegaConf.to_yaml(OmegaConf.create(content)), encoding="utf-8")
         temporary.replace(directory / path)
+
+
+def _lasting(words: Iterable[str]) -> list[str]:
+    """Overrides without repetition, and without those that held for one run."""
+    return list(dict.fromkeys(word for word in words if word.partition("=")[0] not in _OF_ONE_RUN))

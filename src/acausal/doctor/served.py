@@ -12,31 +12,16 @@ from acausal.config import key_variable
 from acausal.doctor.finding import Finding, failed, guarded, ok, problem, warning
 from acausal.doctor.machine import available_memory, gigabytes
 from acausal.errors import ModelError
-from acausal.models.body import chat_body
 from acausal.models.catalog import NO_SUCH_ROUTE, Catalog, KeyFacts, Listing, fetch_catalog, fetch_key
 from acausal.models.connect import http_endpoint
 from acausal.models.endpoint import HttpEndpoint
 from acausal.models.local import FETCHED, binding_version, check_embedded, weights_at_hand
-from acausal.records import Place, Purpose, Request
+from acausal.models.parameters import not_taken
 from acausal.report.rows import dollars
 from acausal.schema import Config, EndpointKind, ModelConfig
 
 PATIENCE_S = 15.0
 SOON = datetime.timedelta(days=30)
-NO_PARAMETERS = frozenset({"model", "messages", "provider", "plugins", "models", "route", "usage", "user", "metadata"})
-"""Keys of a request that steer the endpoint; it lists none of them as a parameter of a model."""
-SAME = {
-    "max_tokens": {"max_tokens", "max_completion_tokens"},
-    "reasoning": {"reasoning", "reasoning_effort", "include_reasoning"},
-}
-"""Parameter → names under which an endpoint may list it."""
-CURES = {
-    "temperature": "models.{slot}.temperature=null",
-    "seed": "models.{slot}.send_seed=false",
-    "response_format": "models.{slot}.answer_format=text",
-    "grammar": "models.{slot}.answer_format=text",
-    "max_tokens": "choose another model: without max_tokens nothing bounds its cost",
-}
 UNREACHED = "check the connection and the address; offline: roster=local"
 MEMORY_PER_WEIGHT = 1.5
 """Memory that an embedded model takes, as a multiple of its file: weights, context and working space."""
@@ -200,19 +185,10 @@ def _expiry(check: str, slot: str, listing: Listing) -> Iterator[Finding]:
 
 def _refused(check: str, slot: str, config: Config, listing: Listing) -> Iterator[Finding]:
     """Parameters of a decision's request that the model does not take."""
-    if listing.supported_parameters is None:
-        return
-    model = config.models[slot]
     labels = (config.game.labels.cooperate, config.game.labels.defect)
-    body = chat_body(model, Request(Place(1, 1, 1, Purpose.DECISION), slot, (), labels, config.seed))
-    routing = body.get("provider")
-    strict = isinstance(routing, Mapping) and bool(routing.get("require_parameters"))
-    for parameter in sorted(set(body) - NO_PARAMETERS):
-        if SAME.get(parameter, {parameter}) & listing.supported_parameters:
-            continue
-        cure = CURES.get(parameter, "remove models.{slot}.custom_params.{parameter}")
-        cure = cure.format(slot=slot, parameter=parameter)
-        if strict:
-            yield problem(check, f"{listing.id} does not take {parameter}, so the request will be refused", cure)
+    for wrong in not_taken(slot, config.models[slot], listing, labels):
+        found = f"{listing.id} does not take {wrong.parameter}"
+        if wrong.refused:
+            yield problem(check, f"{found}, so the request will be refused", wrong.cure)
         else:
-            yield warning(check, f"{listing.id} does not take {parameter}: dropped or refused", cure)
+            yield warning(check, f"{found}: dropped or refused", wrong.cure)
