@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from acausal.models.connect import connect
 from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates
+from acausal.models.preflight import inspect
 from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_replicates
 from acausal.process import Process
@@ -85,7 +87,7 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
             run = Run(cell.directory, cell.config.tracking.experiment) if cell.config.tracking.enabled else None
             with Progress(cell.config, console) as progress:
                 try:
-                    tournaments = process.run(_play(cell, ledger, endpoints, run, progress, process.gates))
+                    tournaments = process.run(_play(cell, ledger, endpoints, run, progress, process.gates, environment))
                 except AcausalError as error:
                     return _ended_early(cell, run, error)
             return _finished(cell, tournaments, _totals(progress.tally, time.monotonic() - started), run, console)
@@ -186,6 +188,7 @@ async def _play(
     run: Run | None,
     progress: Progress,
     gates: Gates,
+    environment: Mapping[str, str],
 ) -> list[TournamentRecord]:
     """All replicates of a cell, side by side in one loop, while MLflow opens the cell's run in a thread.
 
@@ -193,7 +196,15 @@ async def _play(
         AcausalError: What ended the play early; everything paid for is in the ledger.
     """
     opening = asyncio.create_task(asyncio.to_thread(_open_run, cell, run)) if run is not None else None
-    client = Client(cell.config, ledger, endpoints, gates, progress.on_reply)
+    client = Client(
+        cell.config,
+        ledger,
+        endpoints,
+        gates,
+        preflight=partial(inspect, cell.config, environment),
+        on_reply=progress.on_reply,
+        on_remark=progress.on_remark,
+    )
     try:
         with halting_on_signals(client):
             return await play_replicates(cell.config, client, progress.on_event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from acausal.experiment import halting_on_signals
 from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.ledger import Ledger
+from acausal.models.preflight import inspect
 from acausal.play.agent import Asker
 from acausal.records import Place, Purpose, Reply, StrategyRecord
 from acausal.schema import Config
@@ -47,7 +49,8 @@ def probe(
     with Ledger(directory, identity(config), settled=settled) as ledger:
 
         async def ask() -> None:
-            client = Client(config, ledger, endpoints, on_reply=on_reply)
+            preflight = partial(inspect, config, environment)
+            client = Client(config, ledger, endpoints, preflight=preflight, on_reply=on_reply)
             try:
                 with halting_on_signals(client):
                     await _ask(config, client)

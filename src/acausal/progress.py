@@ -123,6 +123,10 @@ class Progress:
         if not self._live and not self._off and time.monotonic() - self._told > HEARTBEAT_S:
             self._say(f"{self._done()}; {self._left()}")
 
+    def on_remark(self, remark: str) -> None:
+        """Something the user should know; said whatever the mode."""
+        self._say(f"note: {remark}")
+
     def on_event(self, event: Event) -> None:
         """A strategy was written or a match was played."""
         if not isinstance(event, MatchRecord):

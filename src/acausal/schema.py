@@ -82,6 +82,8 @@ class EndpointConfig:
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; the key itself never stands in a configuration."""
     headers: dict[str, str] = field(default_factory=dict)
+    lists_every_model: bool = False
+    """Whether a model that is absent from its `/models` does not exist; local servers answer to other names too."""
     rate_limit: float | None = None
     """Requests per minute over all its models, beside their own limits; null: none."""
     token_limit: float | None = None

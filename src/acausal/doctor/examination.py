@@ -40,7 +40,7 @@ def _models(config: Config) -> Iterator[Finding]:
     from acausal.doctor import served  # loads the SDK: a configuration that does not compose does without
 
     yield from guarded("embedded models", lambda: served.embedded(config))
-    yield from guarded("endpoints", lambda: served.servers(config, os.environ))
+    yield from guarded("endpoints", lambda: served.served(config, os.environ))
 
 
 def _dotenv() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from acausal.doctor.finding import Finding, failed, guarded, ok, problem, warnin
 from acausal.doctor.machine import available_memory, gigabytes
 from acausal.errors import ModelError
 from acausal.models.catalog import NO_SUCH_ROUTE, Catalog, KeyFacts, Listing, fetch_catalog, fetch_key
-from acausal.models.connect import http_endpoint
+from acausal.models.connect import http_endpoint, servers
 from acausal.models.endpoint import HttpEndpoint
 from acausal.models.local import FETCHED, binding_version, check_embedded, weights_at_hand
 from acausal.models.parameters import not_taken
@@ -39,17 +39,12 @@ def embedded(config: Config) -> Iterator[Finding]:
     yield from guarded("memory", lambda: _memory(list(ours.values())))
 
 
-def servers(config: Config, environment: Mapping[str, str]) -> list[Finding]:
+def served(config: Config, environment: Mapping[str, str]) -> list[Finding]:
     """The servers that the run would ask, side by side; nothing where it asks none."""
-    groups: dict[tuple[str, str | None, str | None], list[str]] = {}
-    for slot in config.used_slots:
-        model = config.models[slot]
-        if model.endpoint.kind is EndpointKind.openai:
-            place = (model.endpoint.name, model.endpoint.base_url, key_variable(model))
-            groups.setdefault(place, []).append(slot)
+    groups = servers(config)
 
     async def examine() -> list[Finding]:
-        found = await asyncio.gather(*(_server(slots, config, environment) for slots in groups.values()))
+        found = await asyncio.gather(*(_server(slots, config, environment) for slots in groups))
         return [finding for findings in found for finding in findings]
 
     return asyncio.run(examine()) if groups else []

@@ -6,11 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from acausal.records import Request
+from acausal.records import Message, Place, Purpose, Request
 from acausal.schema import AnswerFormat, ModelConfig
 
 ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,160} "."'
 """Free text of one sentence: keeps a small model from rambling into its token limit."""
+
+
+PING = "Reply with the word OK."
+_PING_TOKENS = 16
+"""Some providers refuse to be asked for less."""
+
+
+def ping_body(model: ModelConfig) -> dict[str, Any]:
+    """The least that shows whether a model answers, with the dials of every other call."""
+    place = Place(0, 0, 0, Purpose.STRATEGY)
+    body = chat_body(model, Request(place, "", (Message("user", PING),), (), 0))
+    return body | {"max_tokens": min(model.max_tokens, _PING_TOKENS)}
 
 
 def chat_body(model: ModelConfig, request: Request) -> dict[str, Any]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from acausal.errors import AcausalError, BudgetExceeded, Interrupted, ModelError
+from acausal.models.body import PING, ping_body
 from acausal.models.budget import Budget
 from acausal.models.calls import Call, calls_for, success_on_record
 from acausal.models.catalog import price_of
-from acausal.models.endpoint import Endpoint
+from acausal.models.connect import servers
+from acausal.models.endpoint import Completion, Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates, Passage
-from acausal.models.receipt import answered, facts_of, unanswered
+from acausal.models.preflight import Inspection, condemned
+from acausal.models.receipt import answered, cost_usd, facts_of, unanswered
 from acausal.models.retry import Effort
 from acausal.models.route import Route
 from acausal.records import Reply, Request
-from acausal.schema import Config, FallbackPolicy
+from acausal.schema import Config, FallbackPolicy, Preflight
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +37,9 @@ class Client:
         ledger: Read first, written before any reply is used.
         endpoints: Slot → where its model is served.
         gates: Limits that this cell shares with the others of its process; None: none to share.
+        preflight: Awaited before the first call that is not on record; None: nothing is checked.
         on_reply: Told of every reply, replayed ones included.
+        on_remark: Told in a line what the user should know.
     """
 
     def __init__(
@@ -42,11 +48,16 @@ class Client:
         ledger: Ledger,
         endpoints: Mapping[str, Endpoint],
         gates: Gates | None = None,
+        preflight: Callable[[], Awaitable[Inspection]] | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
+        on_remark: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._ledger = ledger
+        self._preflight = preflight
+        self._inspecting: asyncio.Future[None] | None = None
         self._on_reply = on_reply
+        self._on_remark = on_remark
         shared = (gates or Gates()).of(config)
         self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.used_slots}
         self._prices = {slot: price_of(config.models[slot], None) for slot in config.used_slots}
@@ -95,11 +106,54 @@ class Client:
                 reply = await self._asked(call)
         return reply
 
+    async def _inspected(self) -> None:
+        """Before the first call that is not on record, and once: what the preflight finds out, and acts on.
+
+        Raises:
+            AcausalError: The run must not start.
+        """
+        if self._preflight is None:
+            return
+        if self._inspecting is None:
+            self._inspecting = asyncio.ensure_future(self._inspect(self._preflight))
+        await asyncio.shield(self._inspecting)
+
+    async def _inspect(self, preflight: Callable[[], Awaitable[Inspection]]) -> None:
+        try:
+            found = await preflight()
+            for slot, listing in found.listings.items():
+                self._prices[slot] = price_of(self._config.models[slot], listing)
+            if self._config.preflight is Preflight.ping:
+                remote = [slot for slots in servers(self._config) for slot in slots if slot not in found.gone]
+                await asyncio.gather(*(self._ping(slot, found) for slot in remote))
+        except AcausalError as error:
+            self.halt(error)
+            raise
+        for slot, why in found.gone.items():
+            self.routes[slot].breaker.condemn(why)
+        for remark in found.remarks:
+            self._on_remark(remark)
+
+    async def _ping(self, slot: str, found: Inspection) -> None:
+        """One minimal call, which is no part of the experiment and not in its ledger."""
+        body = ping_body(self._config.models[slot])
+        try:
+            await self.routes[slot].travel(
+                lambda passage: self._exchange(slot, body, len(PING), passage),
+                Effort(),
+                kind="ping",
+                characters=len(PING),
+                goes_on=lambda: self._halted is None,
+            )
+        except ModelError as error:
+            condemned(self._config, slot, error, found)
+
     async def _asked(self, call: Call) -> Reply:
         """Ask one model, with retries, and write what came of it."""
         recorded = self._ledger.get(call.key)
         if recorded is not None:
             return recorded
+        await self._inspected()
         self.asked_anew += self._ledger.is_stale(call.request.place)
         effort = Effort()
         started_s = asyncio.get_running_loop().time()
@@ -116,25 +170,32 @@ class Client:
 
     async def _sent(self, call: Call, effort: Effort, passage: Passage) -> Reply:
         """One request in flight; its reply is on disk when this returns."""
-        reserved_usd = await self._reserve(call)
+        completion, usd = await self._exchange(call.slot, call.body, call.request.characters, passage)
+        models = self._config.models
+        reply = answered(call, models[call.request.slot], models[call.slot], completion, effort, usd)
+        self._ledger.append(call.request.place, call.body, reply, facts_of(completion, reply))
+        return reply
+
+    async def _exchange(
+        self, slot: str, body: Mapping[str, Any], characters: int, passage: Passage
+    ) -> tuple[Completion, float | None]:
+        """A request and its answer, with what it cost in USD: within the budget, and waited for when the run halts."""
+        reserved_usd = await self._reserve(slot, characters)
         self._in_flight += 1
         try:
-            try:
-                completion = await self.routes[call.slot].endpoint.complete(call.body)
-            except ModelError as error:
-                (self._budget.broke if error.cause in _BROKE_OFF else self._budget.refused)(reserved_usd)
-                raise
-            except BaseException:
-                self._budget.broke(reserved_usd)
-                raise
-            models = self._config.models
-            assigned, asked = models[call.request.slot], models[call.slot]
-            reply = answered(call, assigned, asked, completion, effort, self._prices[call.slot])
-            self._budget.landed(reserved_usd, reply.cost_usd)
-            if reply.tokens_in is not None and reply.tokens_out is not None:
-                passage.tokens = reply.tokens_in + reply.tokens_out
-            self._ledger.append(call.request.place, call.body, reply, facts_of(completion, reply))
-            return reply
+            completion = await self.routes[slot].endpoint.complete(body)
+        except ModelError as error:
+            (self._budget.broke if error.cause in _BROKE_OFF else self._budget.refused)(reserved_usd)
+            raise
+        except BaseException:
+            self._budget.broke(reserved_usd)
+            raise
+        else:
+            usd = cost_usd(self._config.models[slot], completion, self._prices[slot])
+            self._budget.landed(reserved_usd, usd)
+            if completion.tokens_in is not None and completion.tokens_out is not None:
+                passage.tokens = completion.tokens_in + completion.tokens_out
+            return completion, usd
         finally:
             self._in_flight -= 1
             self._landing.set()
@@ -157,11 +218,11 @@ class Client:
             raise await self._ended()
         return reply
 
-    async def _reserve(self, call: Call) -> float:
+    async def _reserve(self, slot: str, characters: int) -> float:
         """Room in the budget for one request, or the end of the run."""
-        price = self._prices[call.slot]
+        price = self._prices[slot]
         # No token is shorter than a character, so this is a ceiling.
-        most_usd = price.of(call.request.characters, self._config.models[call.slot].max_tokens) if price else None
+        most_usd = price.of(characters, self._config.models[slot].max_tokens) if price else None
         while self._halted is None:
             try:
                 reserved_usd = self._budget.reserve(most_usd)

@@ -69,3 +69,14 @@ def http_endpoint(
     """
     api_key = environment.get(variable, "").strip() if variable is not None else None
     return HttpEndpoint(endpoint.base_url or "", api_key, endpoint.headers, timeout_s)
+
+
+def servers(config: Config) -> list[list[str]]:
+    """The slots that the run may ask over HTTP, grouped by server and key."""
+    groups: dict[tuple[str, str | None, str | None], list[str]] = {}
+    for slot in config.used_slots:
+        model = config.models[slot]
+        if model.endpoint.kind is EndpointKind.openai:
+            place = (model.endpoint.name, model.endpoint.base_url, key_variable(model))
+            groups.setdefault(place, []).append(slot)
+    return list(groups.values())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from acausal.config import fingerprint, nearest
+from acausal.config import fingerprint, model_files, nearest
 from acausal.errors import ConfigError, ModelRejected
 from acausal.models.answers import (
     NOTHING,
@@ -44,7 +44,8 @@ class SimulatorSettings:
     persona: str | None = None
     """Serves the ids that are not `sim/…`; None: they are unknown models."""
     models: tuple[str, ...] = ()
-    """Ids beside `sim/…` that exist; only these are listed and served. Empty: any is served, none listed."""
+    """Ids beside `sim/…` that exist; only these are listed and served. Empty: under a persona any is served, and those
+    of conf/model are listed."""
     api_key: str | None = None
     """The key that chat requests and GET /key must bring; None: none is needed."""
     latency_s: float = 0.0
@@ -85,12 +86,18 @@ class SimulatorSettings:
                 f"the simulator has no persona {self.persona!r}: "
                 f"choose one of {', '.join(known)}{nearest(self.persona, known)}"
             )
-        for name in ("latency_s", "latency_spread"):
-            if not 0 <= getattr(self, name) < float("inf"):
+        for name in ("latency_s", "latency_spread", "credit_usd"):
+            if getattr(self, name) is not None and not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} of the simulator is {getattr(self, name)!r}: give a number from 0")
-        for name in ("requests_per_minute", "tokens_per_minute", "window_s", "credit_usd"):
+        for name in ("requests_per_minute", "tokens_per_minute", "window_s"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise ConfigError(f"{name} of the simulator is {getattr(self, name)!r}: give a number above 0")
+
+
+def listed_models(settings: SimulatorSettings) -> tuple[str, ...]:
+    """The ids that GET /models names."""
+    named = settings.models or (tuple(model_files("openrouter")) if settings.persona is not None else ())
+    return (*(PREFIX + name for name in PERSONAS), *named)
 
 
 class Gateway:

@@ -14,7 +14,7 @@ from acausal.schema import EndpointKind, ModelConfig
 
 
 def answered(
-    call: Call, assigned: ModelConfig, asked: ModelConfig, completion: Completion, effort: Effort, price: Price | None
+    call: Call, assigned: ModelConfig, asked: ModelConfig, completion: Completion, effort: Effort, usd: float | None
 ) -> Reply:
     """The reply that an answer makes; marked where another model than the one assigned gave it."""
     served_by = completion.served_by
@@ -31,7 +31,7 @@ def answered(
         refusal=completion.refusal,
         tokens_in=completion.tokens_in,
         tokens_out=completion.tokens_out,
-        cost_usd=_cost_usd(asked, completion, price),
+        cost_usd=usd,
         latency_s=completion.latency_s,
         attempts=effort.attempts,
         asked=asked.model_type,
@@ -62,7 +62,7 @@ def facts_of(completion: Completion, reply: Reply) -> dict[str, Any]:
     return completion.facts | ({"served_id": completion.served_by} if aliased else {})
 
 
-def _cost_usd(model: ModelConfig, completion: Completion, price: Price | None) -> float | None:
+def cost_usd(model: ModelConfig, completion: Completion, price: Price | None) -> float | None:
     """What the endpoint reported, else what the price in force gives; None when neither is known."""
     if completion.cost_usd is not None and model.endpoint.kind is EndpointKind.openai:
         return completion.cost_usd

@@ -29,8 +29,7 @@ from aiohttp import web
 from acausal.errors import ConfigError
 from acausal.models.answers import catalogue, key_facts, unauthorized
 from acausal.models.delivery import deliver, plain
-from acausal.models.gateway import PREFIX, Gateway, SimulatorSettings
-from acausal.models.scripted import PERSONAS
+from acausal.models.gateway import Gateway, SimulatorSettings, listed_models
 from acausal.models.seen import SeenLog, SeenRequest
 
 __all__ = ["SeenRequest", "Simulator", "SimulatorSettings", "running", "serve"]
@@ -132,8 +131,7 @@ class Simulator:
                 self._log.write(seen)
 
     async def _list_models(self, _: web.Request) -> web.Response:
-        ids = (*(PREFIX + name for name in PERSONAS), *self.settings.models)
-        return plain(catalogue(ids, self.settings.price, self.settings.supported_parameters))
+        return plain(catalogue(listed_models(self.settings), self.settings.price, self.settings.supported_parameters))
 
     async def _describe_key(self, request: web.Request) -> web.Response:
         authorization = request.headers.get("Authorization")
