@@ -310,6 +310,20 @@ def test_the_key_is_in_no_byte_of_the_ledger_or_of_an_error(bench: Bench, tmp_pa
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
+def test_a_key_that_is_no_secret_leaves_the_words_of_replies_alone() -> None:
+    """`OPENROUTER_API_KEY=any`, as for a simulated endpoint, must not eat the word "any"."""
+
+    async def act() -> str | None:
+        async with Simulator(SimulatorSettings(persona="coin", faults=(Fault(text="as good as any"),))) as simulator:
+            endpoint = HttpEndpoint(simulator.base_url, "any", {}, 5)
+            try:
+                return (await endpoint.complete({"model": "m", "messages": [{"role": "user", "content": "?"}]})).text
+            finally:
+                await endpoint.close()
+
+    assert asyncio.run(act()) == "as good as any"
+
+
 def test_another_providers_key_never_travels(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
 

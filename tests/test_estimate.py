@@ -45,6 +45,11 @@ CELLS = [
 PLAYED_CELLS = pytest.mark.parametrize("overrides", CELLS, ids=" ".join)
 
 
+@pytest.fixture(autouse=True)
+def _no_catalog_from_before(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """An OpenRouter where everybody tosses a coin, and the environment that leads to it."""
@@ -378,3 +383,20 @@ def test_what_cannot_be_priced_is_refused_in_one_line(tmp_path: Path, arguments:
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert said in err
     assert not list(tmp_path.rglob("calls.jsonl"))
+
+
+def test_prices_come_from_the_endpoint_and_their_age_is_said(paid: Callable[..., Config], tmp_path: Path) -> None:
+    code, _, out = probed(paid("scenario=mixed_5_5"), tmp_path)
+    assert code is ExitCode.DONE
+    assert "prices   of 0 s ago, from http://127.0.0.1" in out
+    assert "unknown" not in out.partition("prices")[0]
+
+
+def test_without_an_endpoint_the_cost_is_unknown_and_said_so(
+    composed: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENROUTER_BASE_URL", "http://127.0.0.1:9/api/v1")
+    code, _, out = probed(composed("roster=openrouter", "scenario=homogeneous"), tmp_path)
+    assert code is ExitCode.DONE
+    assert "warning  no list of models from http://127.0.0.1:9/api/v1" in out
+    assert "unknown" in out

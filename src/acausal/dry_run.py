@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
 from acausal.config import identity
-from acausal.errors import AcausalError
+from acausal.errors import AcausalError, ModelError
 from acausal.estimate import ASSUMPTIONS, CellEstimate, estimate
 from acausal.experiment import Cell
 from acausal.models.catalog import Listing
+from acausal.models.connect import servers
+from acausal.models.offered import offered
 from acausal.models.recorded import recorded_calls
 from acausal.probe import probe
+from acausal.progress import duration
 from acausal.records import Reply
 from acausal.report.price_table import calls_of, price_lines, remark_lines, sweep_table
 from acausal.report.rows import dollars
@@ -48,9 +52,21 @@ def dry_run(cells: Sequence[Cell], environment: Mapping[str, str], console: Cons
     return ExitCode.DONE, ""
 
 
-def listings_of(config: Config) -> dict[str, Listing | None]:
-    """Slot → what the catalog of its endpoint says; None where nothing is known."""
-    return dict.fromkeys(config.used_slots)
+def listings_of(config: Config) -> tuple[dict[str, Listing | None], list[str]]:
+    """Slot → what the catalog of its endpoint says, None where nothing is known; and where that comes from."""
+    listings: dict[str, Listing | None] = dict.fromkeys(config.used_slots)
+    sources = []
+    for slots in servers(config):
+        try:
+            catalog, warning = offered(config.models[slots[0]].endpoint)
+        except ModelError as error:
+            sources.append(f"warning  {error}")
+            continue
+        for slot in slots:
+            listings[slot] = catalog.listing(config.models[slot].model_type)
+        age = duration(max(0.0, time.time() - catalog.fetched_at))
+        sources.append(f"prices   of {age} ago, from {catalog.base_url}{f'; {warning}' if warning else ''}")
+    return listings, sources
 
 
 def _priced(cell: Cell, environment: Mapping[str, str], console: Console) -> CellEstimate:
@@ -61,9 +77,10 @@ def _priced(cell: Cell, environment: Mapping[str, str], console: Console) -> Cel
     if config.probe:
         probe(config, cell.directory, environment, replies.append, settled=settled)
     record = recorded_calls(cell.directory, identity(config), settled=settled)
-    priced = estimate(config, listings_of(config), record)
+    listings, sources = listings_of(config)
+    priced = estimate(config, listings, record)
     _say(console, f"Estimate: {cell.title}")
-    for line in [*price_lines(priced), *remark_lines(priced, config.budget), *_probed(cell, replies)]:
+    for line in [*price_lines(priced), *remark_lines(priced, config.budget), *sources, *_probed(cell, replies)]:
         _say(console, line)
     console.print()
     return priced

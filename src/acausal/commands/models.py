@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from acausal.schema import EndpointConfig
 
 ABOUT = "list the models that an endpoint offers, with their prices"
-DAY_S = 86_400.0
-PATIENCE_S = 20.0
 LETTERS = {"t": "temperature", "s": "seed", "f": "response_format", "l": "logprobs"}
 """Parameters that decide whether an experiment can be run and repeated, as the table abbreviates them."""
 LEGEND = (
@@ -44,12 +42,13 @@ def run(options: argparse.Namespace) -> int:
 
     from acausal.config import model_files
     from acausal.launch import read_dotenv
+    from acausal.models.offered import offered
     from acausal.progress import duration
     from acausal.report.terminal import table_console
 
     read_dotenv()
     endpoint = _endpoint(options.endpoint, options.base_url)
-    catalog, warning = _catalog(endpoint, refresh=options.refresh)
+    catalog, warning = offered(endpoint, refresh=options.refresh)
     files = model_files(endpoint.name)
     shown = _shown(catalog, files, options.words, every=options.all)
     console = table_console()
@@ -135,46 +134,6 @@ def _is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def _catalog(endpoint: EndpointConfig, *, refresh: bool) -> tuple[Catalog, str]:
-    """The catalog, from the cache while it is fresh, and a warning where an old one has to do.
-
-    Raises:
-        ModelUnavailable: It can neither be fetched nor found in the cache.
-    """
-    import asyncio
-    import os
-    import time
-
-    from acausal.errors import ModelError, ModelUnavailable
-    from acausal.models.catalog import cached
-
-    kept = cached(endpoint.base_url or "")
-    if kept is not None and not refresh and 0 <= time.time() - kept.fetched_at < DAY_S:
-        return kept, ""
-    try:
-        return asyncio.run(_fetched(endpoint, os.environ)), ""
-    except ModelError as error:
-        if kept is not None:
-            return kept, f"{error}; the list is the one kept from before"
-        key = endpoint.api_key_env
-        unset = f", set {key} if it wants a key" if key is not None and not os.environ.get(key) else ""
-        raise ModelUnavailable(
-            f"no list of models from {endpoint.base_url}: {error}; none is kept from before either: "
-            f"check the connection and the address{unset}, or name another server with --base-url"
-        ) from None
-
-
-async def _fetched(endpoint: EndpointConfig, environment: Mapping[str, str]) -> Catalog:
-    from acausal.models.catalog import fetch_catalog
-    from acausal.models.connect import http_endpoint
-
-    server = http_endpoint(endpoint, endpoint.api_key_env, environment, PATIENCE_S)
-    try:
-        return await fetch_catalog(server)
-    finally:
-        await server.close()
 
 
 def _shown(catalog: Catalog, files: Mapping[str, str], words: Sequence[str], *, every: bool) -> list[Listing]:

@@ -151,7 +151,7 @@ def _model(slot: str, config: Config, catalog: Catalog) -> Iterator[Finding]:
     """Whether the model of a slot is offered, for how long, and takes what it would be sent."""
     model = config.models[slot]
     check = f"models.{slot}"
-    listing = catalog.models.get(model.model_type)
+    listing = catalog.listing(model.model_type)
     if listing is None:
         yield problem(
             check,

@@ -64,6 +64,10 @@ class Catalog:
     fetched_at: float
     """Unix seconds: the age of prices is always shown."""
 
+    def listing(self, model: str) -> Listing | None:
+        """What is said of a model; OpenRouter lists `openai/gpt-4`, but serves `openai/gpt-4:nitro` too."""
+        return self.models.get(model) or self.models.get(model.rpartition(":")[0])
+
     def nearest(self, model: str) -> str:
         """`; did you mean …?` with the most similar id offered, or an empty string."""
         return nearest(model, list(self.models))
@@ -81,15 +85,19 @@ class KeyFacts:
     is_free_tier: bool | None = None
 
 
-async def fetch_catalog(endpoint: HttpEndpoint) -> Catalog:
-    """What the endpoint offers at this moment; kept in the cache.
+async def fetch_catalog(endpoint: HttpEndpoint, *, kept: bool = True) -> Catalog:
+    """What the endpoint offers at this moment.
+
+    Args:
+        kept: Whether the cache keeps it.
 
     Raises:
         ModelUnavailable: It cannot be reached, or answers with something else than a list.
         ModelRejected: It refuses; status 404 or 405 where it has no such route.
     """
     catalog = read_catalog(await endpoint.get("/models"), base_url=endpoint.base_url, fetched_at=time.time())
-    keep(catalog)
+    if kept:
+        keep(catalog)
     return catalog
 
 

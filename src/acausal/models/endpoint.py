@@ -35,6 +35,8 @@ from acausal.models.retry import TEMPORARY
 for _name in ("httpx2", "httpcore2", "openai", "aiohttp"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
+SHORTEST_SECRET = 8
+"""Characters of the shortest key that is kept out of what servers say."""
 UNREACHABLE = "unreachable"
 """Cause of a request that never reached a server."""
 _SAYS_NOTHING = ("content_filter", "length")
@@ -83,7 +85,9 @@ class HttpEndpoint:
     def __init__(self, base_url: str, api_key: str | None, headers: Mapping[str, str], timeout_s: float) -> None:
         self.base_url = base_url
         self._timeout_s = timeout_s
-        self._api_key = api_key
+        # What servers without accounts are given, e.g. "any", is no secret, and stands in many a sentence.
+        self._secret = api_key if api_key is not None and len(api_key) >= SHORTEST_SECRET else ""
+        self._has_key = bool(api_key)
         self._sdk = AsyncOpenAI(
             base_url=base_url,
             # With None the SDK would take OPENAI_API_KEY from the environment and send it to this server.
@@ -119,14 +123,14 @@ class HttpEndpoint:
             ModelRejected: As for `complete`; `status` says which refusal it was.
         """
         # Lists of models are public; a server that would refuse a made-up key is asked with none.
-        headers = {} if self._api_key else {"Authorization": omit}
+        headers = {} if self._has_key else {"Authorization": omit}
         reply = _parsed(await self._answered(self._sdk.get(path, cast_to=object, options={"headers": headers}), ""))
         if not isinstance(reply, Mapping | list):
             message = f"malformed reply to {path} (not JSON)"
             raise ModelUnavailable(message, endpoint=self.base_url, cause="malformed")
         if isinstance(reply, Mapping) and reply.get("error"):
             raise self._keyless(_api_error(reply["error"], model="", endpoint=self.base_url))
-        if self._api_key and self._api_key in (text := json.dumps(reply, ensure_ascii=False)):
+        if self._secret and self._secret in (text := json.dumps(reply, ensure_ascii=False)):
             return json.loads(self._without_key(text))
         return reply
 
@@ -148,7 +152,7 @@ class HttpEndpoint:
 
     def _without_key(self, text: str) -> str:
         """Some servers quote the key they were sent; what they said goes on without it."""
-        return text.replace(self._api_key, "[key]") if self._api_key else text
+        return text.replace(self._secret, "[key]") if self._secret else text
 
     def _keyless(self, error: ModelError) -> ModelError:
         error.args = (self._without_key(str(error)),)
@@ -156,7 +160,7 @@ class HttpEndpoint:
 
     def _keyless_completion(self, completion: Completion) -> Completion:
         words = (completion.text, completion.reasoning, completion.refusal, completion.served_by)
-        if not self._api_key or not any(self._api_key in (text or "") for text in (*words, str(completion.facts))):
+        if not self._secret or not any(self._secret in (text or "") for text in (*words, str(completion.facts))):
             return completion
         text, reasoning, refusal, served_by = (word if word is None else self._without_key(word) for word in words)
         facts = {name: self._without_key(str(value)) for name, value in completion.facts.items()}

@@ -135,7 +135,7 @@ async def _catalog(model: ModelConfig, server: HttpEndpoint, found: Inspection) 
         ModelUnavailable: The server cannot be reached.
     """
     try:
-        catalog = await _patiently(lambda: fetch_catalog(server), model)
+        catalog = await _patiently(lambda: fetch_catalog(server, kept=False), model)
     except ModelRejected as error:
         if error.status not in NO_SUCH_ROUTE:
             found.remarks.append(f"{server.base_url} does not list its models: {error}")
@@ -149,9 +149,9 @@ async def _catalog(model: ModelConfig, server: HttpEndpoint, found: Inspection) 
 
 
 def _look_up(slot: str, model: ModelConfig, catalog: Catalog, found: Inspection) -> None:
-    """Whether a model is offered. OpenRouter lists `openai/gpt-4`, but serves `openai/gpt-4:nitro` too."""
+    """Whether a model is offered."""
     name = model.model_type
-    listing = catalog.models.get(name) or catalog.models.get(name.rpartition(":")[0])
+    listing = catalog.listing(name)
     if listing is not None:
         found.listings[slot] = listing
         return
