@@ -281,7 +281,7 @@ def test_a_key_is_operational_exactly_where_the_identity_leaves_it_out(composed:
 
 
 def test_the_plan_holds_what_hydra_would_play_and_no_secret(tmp_path: Path) -> None:
-    arguments = ["-m", "scenario=homogeneous,mixed_5_5", "seed=1,2", *OPENROUTER, "budget.calls=0"]
+    arguments = ["-m", "scenario=homogeneous,mixed_5_5", "seed=1,2", *OPENROUTER, "budget.calls=0", "preflight=off"]
     subdir = "hydra.sweep.subdir=${hydra:job.num}/${hydra.job.override_dirname}"
     assert run([*arguments, subdir, "hydra.sweep.dir=s"], tmp_path, OPENROUTER_API_KEY=KEY)[0] == 2
     plan = read_plan(tmp_path / "s")
