@@ -121,7 +121,10 @@ def test_the_environment_is_that_of_now_and_the_log_is_the_cells(tmp_path: Path,
     code, _, err = run(["resume", "o"], tmp_path, ACAUSAL, **dead)
     assert code == 3
     assert "no estimate: none of 12 decisions is legible" in err
-    assert "[acausal.models.client][WARNING] no reply from 'openai/gpt-4'" in (tmp_path / "o" / "run.log").read_text()
+    assert (
+        "[acausal.models.client][WARNING] models.a (openai/gpt-4) is not to be had"
+        in (tmp_path / "o" / "run.log").read_text()
+    )
     code, _, err = run(["resume", "o"], tmp_path, ACAUSAL)
     assert code == 1
     assert "OPENROUTER_API_KEY is not set" in err
