@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,16 @@ def changed(config: Config, *slots: str, **dials: Any) -> Config:
             assert hasattr(config.models[slot], name), name
             setattr(config.models[slot], name, value)
     return config
+
+
+def parallel(seats: dict[str, int], **keys: Any) -> Config:
+    """A cell of one round in which no call waits for another: a load as wide as it is long."""
+    distribution = ", ".join(f"{slot}: {seats.get(slot, 0)}" for slot in "ab")
+    config = composed(
+        *("protocol=direct", "condition.shows.own_matches=false", "num_rounds=1"),
+        *(f"num_agents={sum(seats.values())}", f"scenario.model_distribution={{{distribution}}}"),
+    )
+    return replace(config, **keys)
 
 
 def at(config: Config, base_url: str) -> Config:

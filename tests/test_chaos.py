@@ -54,11 +54,6 @@ def truth(small: Config, tmp_path_factory: pytest.TempPathFactory) -> Mapping[Wh
 
 
 @pytest.fixture
-def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("acausal.outputs.write_figures", lambda directory, decisions: [])
-
-
-@pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Everything that any library of the call layer has to say."""
     for name in LOGGERS:
