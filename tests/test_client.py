@@ -183,6 +183,12 @@ def test_retry_after_is_honoured(bench: Bench) -> None:
     assert second - first >= 0.4
 
 
+def test_a_pause_beyond_patience_ends_the_call_and_is_no_retry(bench: Bench) -> None:
+    reply = bench.run(once, faults=(Fault(status=503, retry_after_s=1000),))
+    assert (reply.attempts, reply.retries) == (1, ())
+    assert "after 1 attempt in 0 s: the endpoint asks for a pause of 1000 s, and patience_s is 300" in str(reply.error)
+
+
 def test_a_model_that_is_gone_is_not_asked_again(bench: Bench) -> None:
     async def act(client: Client, simulator: Simulator) -> tuple[list[Reply], int]:
         replies = [await client.complete(request(agent)) for agent in range(1, 11)]

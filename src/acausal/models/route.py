@@ -76,11 +76,12 @@ class Route:
                     effort.queued_s += passage.queued_s
                     if self.breaker.gone is not None or (self.breaker.is_open and not probe):
                         continue  # while it queued, the model went out
-                    effort.attempts += 1
+                    effort.sends()
                     try:
                         result = await send(passage)
                     except ModelError as error:
                         reported = True
+                        effort.failed(error.cause)
                         self._failed(error, passage, effort.attempts, probe=probe)
                         raise
                     reported = True
