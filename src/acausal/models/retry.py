@@ -34,7 +34,13 @@ class Effort:
     """Cause of each attempt that was followed by another."""
     queued_s: float = 0.0
     """Seconds in the queue for the model's limits, over all attempts."""
+    started_s: float = 0.0
+    """When the call began, on the loop's clock."""
     _failed: str | None = None
+
+    def spent_s(self) -> float:
+        """Seconds since the call began, without the queue: what is held against its patience."""
+        return asyncio.get_running_loop().time() - self.started_s - self.queued_s
 
     def sends(self) -> None:
         """A request goes out; where one went before it, that one's failure was worth it."""
@@ -102,14 +108,13 @@ async def with_retries(
     Raises:
         ModelError: That of the last attempt.
     """
-    loop = asyncio.get_running_loop()
-    started_s = loop.time()
+    effort.started_s = asyncio.get_running_loop().time()
 
     def stop(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, ModelUnavailable) and error.cause in _HOPELESS:
             return True
-        spent_s = loop.time() - started_s - effort.queued_s + state.upcoming_sleep
+        spent_s = effort.spent_s() + state.upcoming_sleep
         return state.attempt_number > model.max_retries or spent_s > model.patience_s or not goes_on()
 
     retrying = AsyncRetrying(

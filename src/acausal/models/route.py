@@ -69,7 +69,7 @@ class Route:
 
     async def _attempt(self, send: Callable[[Passage], Awaitable[_T]], effort: Effort, load: Load) -> _T:
         while True:
-            probe = await self.breaker.admit()
+            probe = await self.breaker.admit(self.model.patience_s - effort.spent_s())
             reported = False
             try:
                 async with self.gate.passage(load) as passage:
