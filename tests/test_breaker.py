@@ -93,6 +93,17 @@ def test_a_model_that_comes_back_is_found_by_a_later_probe() -> None:
     assert run_fast(act()) is False
 
 
+def test_an_outage_is_waited_for_no_longer_than_the_call_has_patience_left() -> None:
+    async def act() -> float:
+        breaker = Breaker(cooldown_s=20, patience_s=60)
+        await out(breaker)
+        with pytest.raises(ModelUnavailable, match="out for 3 s"):
+            await breaker.admit(3)
+        return asyncio.get_running_loop().time()
+
+    assert run_fast(act()) == 3
+
+
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_what_is_gone_is_not_asked_again(status: int) -> None:
     async def act() -> None:

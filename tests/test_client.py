@@ -252,6 +252,12 @@ def test_the_table_of_retries_in_the_docs_is_the_one_in_force() -> None:
             read_completion({"error": {"code": status}}, latency_s=0.0, model="m", endpoint="e")
 
 
+def test_a_pause_beyond_patience_ends_the_call_and_is_no_retry(bench: Bench) -> None:
+    reply = bench.run(once, faults=(Fault(status=503, retry_after_s=1000),))
+    assert (reply.attempts, reply.retries) == (1, ())
+    assert "after 1 attempt in 0 s: the endpoint asks for a pause of 1000 s, and patience_s is 300" in str(reply.error)
+
+
 def test_a_model_that_is_gone_is_not_asked_again(bench: Bench) -> None:
     async def act(client: Client, simulator: Simulator) -> tuple[list[Reply], int]:
         replies = [await client.complete(request(agent)) for agent in range(1, 11)]

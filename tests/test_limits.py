@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from acausal.errors import ModelUnavailable
 from acausal.models.limits import Dials, Gate, Load, Slots
-from acausal.models.pace import WINDOW_S
+from acausal.models.pace import WINDOW_S, TokenPace
 
 LOAD = Load("decision", ceiling=100, patience_s=300)
 
@@ -118,6 +118,24 @@ def test_tokens_that_were_not_used_are_given_back() -> None:
         return loop.time()
 
     assert run_fast(act()) < 150, "240 calls of 50 tokens are two minutes' worth; at 1,000 each they were forty"
+
+
+def test_a_loop_that_wakes_up_late_wastes_no_tokens_and_idling_earns_no_burst() -> None:
+    async def act() -> list[float]:
+        pace, loop, at_s = TokenPace(6000), asyncio.get_running_loop(), list[float]()
+        for number in range(200):
+            while (wait_s := pace.wait_s(10)) > 0:  # noqa: ASYNC110 (the pace tells when to look)
+                await asyncio.sleep(wait_s + (0.01 if number % 2 else 0))
+            pace.take(10)
+            at_s.append(loop.time())
+            await asyncio.sleep(20 if number == 99 else 0)
+        return at_s
+
+    at_s = run_fast(act())
+    gaps = [later - earlier for earlier, later in pairwise(at_s)]
+    assert sum(gaps[:99]) <= 99 * 0.1 + 0.02, "at 100 tokens a second each call is worth 0.1 s"
+    assert min(gaps) >= 0.1 * 0.79
+    assert sum(gaps[100:105]) >= 5 * 0.1 * 0.95
 
 
 def test_a_pause_holds_everybody_and_ends_without_a_burst() -> None:

@@ -144,8 +144,8 @@ def _finished(
 def _verdict(results: Results) -> tuple[ExitCode, str]:
     if results.summary["cooperation_rate"] is not None:
         return ExitCode.DONE, ""
-    reason, count = why_missing(results.decisions).most_common(1)[0] if results.decisions else ("", 0)
-    because = f"; {count} of them: {reason}" if reason else ""
+    reasons = why_missing(results.decisions).most_common(1)
+    because = f"; {reasons[0][1]} of them: {reasons[0][0]}" if reasons else "; other models served them all"
     return (
         ExitCode.NO_ESTIMATE,
         f"no estimate: none of {len(results.decisions)} decisions is legible and from the model assigned{because}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from acausal.errors import ModelError, ModelRejected, ModelUnavailable
 
@@ -48,16 +49,20 @@ class Breaker:
         """Whether the model is out."""
         return self._failures >= OPENS_AFTER
 
-    async def admit(self) -> bool:
+    async def admit(self, left_s: float = math.inf) -> bool:
         """Wait until a call may be sent; the caller then reports to exactly one of the methods below.
+
+        Args:
+            left_s: Seconds that are left of the caller's own patience.
 
         Returns:
             Whether the call is the probe that everybody else waits for.
 
         Raises:
-            ModelError: The model is gone, or its outage has outlasted the patience.
+            ModelError: The model is gone, or its outage has outlasted the patience with it or with the call.
         """
         loop = asyncio.get_running_loop()
+        leaves_s = loop.time() + left_s
         while True:
             if self._gone is not None:
                 raise self._gone
@@ -67,7 +72,7 @@ class Breaker:
             if not self._probing and now_s >= self._probe_at_s:
                 self._probing = True
                 return True
-            ends_s = self._since_s + self._patience_s
+            ends_s = min(self._since_s + self._patience_s, leaves_s)
             if now_s >= ends_s:
                 raise self._outage(now_s)
             until_s = ends_s if self._probing else min(ends_s, self._probe_at_s)

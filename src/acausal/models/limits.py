@@ -232,6 +232,7 @@ class Gate:
                 raise ModelUnavailable(
                     f"the endpoint asks for a pause of {wait_s:.0f} s, and patience_s is {load.patience_s:g}",
                     status=429,
+                    cause="pause",
                 )
             if self._requests is not None:
                 wait_s = max(wait_s, self._requests.wait_s())

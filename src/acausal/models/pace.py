@@ -79,7 +79,8 @@ class TokenPace:
     def take(self, tokens: float) -> Spent:
         """Book a call of so many tokens."""
         spent = Spent(asyncio.get_running_loop().time(), tokens)
-        self._free_at_s = max(self._free_at_s, spent.at_s) + tokens / self._per_s
+        share_s = tokens / self._per_s
+        self._free_at_s = max(self._free_at_s, spent.at_s - min(_SLACK_S, 0.2 * share_s)) + share_s
         self._last_minute.append(spent)
         self._sum += tokens
         return spent

@@ -19,6 +19,8 @@ TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 52
 OVERLOAD = frozenset({"429", "503", "529", "timeout"})
 """Causes that ask for fewer calls in flight."""
 LONGEST_WAIT_S = 60.0
+_HOPELESS = frozenset({"outage", "pause"})
+"""Causes of not being sent at all: what outlasts everybody's patience is not waited for by each call anew."""
 
 _T = TypeVar("_T")
 
@@ -32,6 +34,23 @@ class Effort:
     """Cause of each attempt that was followed by another."""
     queued_s: float = 0.0
     """Seconds in the queue for the model's limits, over all attempts."""
+    started_s: float = 0.0
+    """When the call began, on the loop's clock."""
+    _failed: str | None = None
+
+    def spent_s(self) -> float:
+        """Seconds since the call began, without the queue: what is held against its patience."""
+        return asyncio.get_running_loop().time() - self.started_s - self.queued_s
+
+    def sends(self) -> None:
+        """A request goes out; where one went before it, that one's failure was worth it."""
+        if self._failed is not None:
+            self.retries.append(self._failed)
+        self.attempts += 1
+
+    def failed(self, cause: str) -> None:
+        """The request that went out last brought no reply."""
+        self._failed = cause
 
 
 def outage_patience_s(model: ModelConfig) -> float:
@@ -83,32 +102,25 @@ async def with_retries(
 
     Args:
         attempt: One request; raises ModelUnavailable where another attempt may help.
-        effort: Its queueing time is no part of the patience; the causes of retries are added to it.
+        effort: Its queueing time is no part of the patience.
         goes_on: Asked after each failure; False ends the waiting.
 
     Raises:
         ModelError: That of the last attempt.
     """
-    loop = asyncio.get_running_loop()
-    started_s = loop.time()
+    effort.started_s = asyncio.get_running_loop().time()
 
     def stop(state: RetryCallState) -> bool:
-        # An outage that outlasted everybody's patience is not waited for by each call anew.
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, ModelUnavailable) and error.cause == "outage":
+        if isinstance(error, ModelUnavailable) and error.cause in _HOPELESS:
             return True
-        spent_s = loop.time() - started_s - effort.queued_s + state.upcoming_sleep
+        spent_s = effort.spent_s() + state.upcoming_sleep
         return state.attempt_number > model.max_retries or spent_s > model.patience_s or not goes_on()
-
-    def note(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        effort.retries.append(error.cause if isinstance(error, ModelUnavailable) else "error")
 
     retrying = AsyncRetrying(
         stop=stop,
         wait=_Backoff(model.retry_delay),
         retry=retry_if_exception_type(ModelUnavailable),
-        before_sleep=note,
         reraise=True,
     )
     return await retrying(attempt)

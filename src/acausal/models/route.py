@@ -69,18 +69,19 @@ class Route:
 
     async def _attempt(self, send: Callable[[Passage], Awaitable[_T]], effort: Effort, load: Load) -> _T:
         while True:
-            probe = await self.breaker.admit()
+            probe = await self.breaker.admit(self.model.patience_s - effort.spent_s())
             reported = False
             try:
                 async with self.gate.passage(load) as passage:
                     effort.queued_s += passage.queued_s
                     if self.breaker.gone is not None or (self.breaker.is_open and not probe):
                         continue  # while it queued, the model went out
-                    effort.attempts += 1
+                    effort.sends()
                     try:
                         result = await send(passage)
                     except ModelError as error:
                         reported = True
+                        effort.failed(error.cause)
                         self._failed(error, passage, effort.attempts, probe=probe)
                         raise
                     reported = True
