@@ -26,6 +26,8 @@ SUMMARY = {
     "cooperation_rate": 0.5,
     "cooperation_rate_by_model": {"openai/gpt-4": 0.4, "local/x": None},
     "cooperation_rate_within_model": None,
+    "cooperation_rate_intention_to_treat": 0.6,
+    "cooperation_rate_intention_to_treat_by_model": {"openai/gpt-4": 0.45, "local/x": None},
     "decisions": 90,
     "cost_usd": 0.25,
     "estimates": {"cooperation_rate": {"value": 0.5}},
@@ -106,6 +108,8 @@ def test_params_tags_metrics_and_artifacts_are_the_contracts(store: Path) -> Non
     metrics = run.data.metrics
     assert metrics["cooperation_rate_overall"] == 0.5
     assert metrics["cooperation_rate/openai/gpt-4"] == 0.4
+    assert metrics["cooperation_rate_intention_to_treat"] == 0.6
+    assert metrics["cooperation_rate_intention_to_treat/openai/gpt-4"] == 0.45
     assert metrics["decisions"] == 90
     assert metrics["cost_usd"] == 0.25
     assert not {"cooperation_rate/local/x", "cooperation_rate_within_model", "estimates"} & set(metrics)

@@ -32,7 +32,7 @@ from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_replicates
 from acausal.process import Process
 from acausal.progress import Progress, Tally, duration
-from acausal.report.rows import dollars
+from acausal.report.rows import dollars, intention_to_treat
 from acausal.report.terminal import result_table, short
 from acausal.schema import Config, ReplayMode
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
@@ -157,6 +157,7 @@ def _show(cell: Cell, results: Results, run: Run | None, console: Console) -> No
     console.print(result_table(results.decisions))
     summary = results.summary
     lines = [
+        *intention_to_treat(results.decisions),
         f"{summary['calls']} calls ({summary['calls_replayed']} replayed), {summary['tokens_in']:,} tokens in, "
         f"{summary['tokens_out']:,} out, cost {dollars(summary['cost_usd'])}, {duration(summary['wall_s'])}",
         f"outputs  {short(cell.directory)}",

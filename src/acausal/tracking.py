@@ -268,8 +268,9 @@ def _scalars(summary: Mapping[str, Any]) -> dict[str, float]:
     """
     numbers: dict[str, float] = {}
     for key, value in summary.items():
-        if key == "cooperation_rate_by_model":
-            numbers |= {f"cooperation_rate/{model}": rate for model, rate in value.items() if rate is not None}
+        if key in ("cooperation_rate_by_model", "cooperation_rate_intention_to_treat_by_model"):
+            name = key.removesuffix("_by_model")
+            numbers |= {f"{name}/{model}": rate for model, rate in value.items() if rate is not None}
         elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             numbers["cooperation_rate_overall" if key == "cooperation_rate" else key] = float(value)
     return numbers
