@@ -205,8 +205,9 @@ def test_calls_in_flight_are_bounded_over_all_models_of_an_endpoint() -> None:
 def test_the_share_of_the_limit_used_is_measured() -> None:
     async def act() -> tuple[float | None, float]:
         gate = Gate(Dials(60, None, 16))
+        meter = gate.meter()
         await sent(gate, 61)
-        return gate.share_used(), gate.queued_s
+        return meter.share_used(), meter.queued_s
 
     share, queued_s = run_fast(act())
     assert share == pytest.approx(0.99, abs=0.01)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from acausal.analysis.inference import Estimate, share
@@ -30,6 +31,8 @@ class CallTotals:
     cost_usd: float | None
     """None when the price of some call is unknown."""
     wall_s: float
+    calls_asked_anew: int = 0
+    """Calls of this run whose prompt or dials had changed since they were on record."""
 
 
 def cooperation_rate(decisions: Iterable[Decision], *, intention_to_treat: bool = False) -> Estimate | None:
@@ -112,7 +115,11 @@ def round_summaries(decisions: Iterable[Decision]) -> tuple[RoundSummary, ...]:
     return tuple(_round_summary(replicate, round_, own) for (replicate, round_), own in rounds.items())
 
 
-def summary(decisions: Sequence[Decision], totals: CallTotals) -> dict[str, Any]:
+def summary(
+    decisions: Sequence[Decision],
+    totals: CallTotals,
+    calls_by_model: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The content of summary.json: rates as fractions in [0, 1] or None over nothing, and what they rest on."""
     estimates = {
         "cooperation_rate": cooperation_rate(decisions),
@@ -132,6 +139,7 @@ def summary(decisions: Sequence[Decision], totals: CallTotals) -> dict[str, Any]
         | {status.value: statuses[status] for status in Status}
         | {"substituted": sum(decision.substituted for decision in decisions)}
         | asdict(totals)
+        | {"calls_by_model": dict(calls_by_model)}
         | {
             "bounds": None
             if extremes is None

@@ -14,11 +14,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from acausal.analysis.rates import cooperation_rate, cross_model, legible_share, within_model
 from acausal.game import Payoffs
 from acausal.records import Decision
+from acausal.report.call_table import call_rows, concurrency_lines
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
 from acausal.report.tables import write_text
 
 MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""
+
+_LEGEND = (
+    "All calls on record, of every run into this directory. Retries: attempts that failed and were followed by "
+    "another, by cause. Substituted: replies that another model gave for this one. p50, p95, p99: latency of the "
+    "attempts that were answered. Waited: for the model's limits, on average per attempt. Limit used: requests sent "
+    "of those that rate_limit permits, in the last run."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,9 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "population": ", ".join(f"{count} × {report.models[slot]}" for slot, count in report.seats.items()),
         "told": report.disclosure or "Nothing about the other participants.",
         "cost": dollars(cost),
+        "calls": call_rows(summary["calls_by_model"]),
+        "legend": _LEGEND,
+        "concurrency": concurrency_lines(summary["calls_by_model"]),
         "figures": [
             {
                 "title": path.stem.replace("_", " "),

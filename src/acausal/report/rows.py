@@ -79,6 +79,11 @@ def dollars(usd: float | None) -> str:
     return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4f}"
 
 
+def seconds(value_s: float | None) -> str:
+    """A short time as it is printed: `0.84 s`, `120 s`, or a dash."""
+    return "–" if value_s is None else f"{value_s:.2f} s" if value_s < 100 else f"{value_s:,.0f} s"
+
+
 def _row(model: str, round_: int | None, decisions: Sequence[Decision]) -> RateRow:
     legible = sum(decision.status is Status.LEGIBLE for decision in decisions)
     return RateRow(model, round_, cooperation_rate(decisions), len(decisions), legible)
