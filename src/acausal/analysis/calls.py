@@ -27,7 +27,7 @@ class CallSummary:
     calls: int
     """Different calls that it was asked for, as itself or as a substitute."""
     failures: int
-    """Of these, the ones without a reply so far."""
+    """Of these, the ones without a reply so far; one whose prompt has changed since is not asked again."""
     attempts: int
     """Requests sent."""
     retries: Mapping[str, int]

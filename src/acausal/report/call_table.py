@@ -21,11 +21,8 @@ def call_rows(calls_by_model: Mapping[str, Mapping[str, Any]]) -> list[dict[str,
             "retries": causes(figures["retries"]),
             "failed": f"{figures['failures']:,}",
             "substituted": f"{figures['substitutions']:,}",
-            "p50": seconds(figures["latency_p50_s"]),
-            "p95": seconds(figures["latency_p95_s"]),
-            "p99": seconds(figures["latency_p99_s"]),
-            "tokens in": f"{figures['tokens_in']:,}",
-            "out": f"{figures['tokens_out']:,}",
+            "p50 / p95 / p99": _latencies(figures),
+            "tokens": f"{figures['tokens_in']:,} + {figures['tokens_out']:,}",
             "cost": dollars(figures["cost_usd"]),
             "waited": seconds(figures["queued_s"] / figures["attempts"] if figures["attempts"] else None),
             "limit used": "–" if figures["limit_share"] is None else percent(figures["limit_share"]),
@@ -34,9 +31,18 @@ def call_rows(calls_by_model: Mapping[str, Mapping[str, Any]]) -> list[dict[str,
     ]
 
 
+def _latencies(figures: Mapping[str, Any]) -> str:
+    """`0.84 / 2.10 / 3.02 s`, or a dash."""
+    ranks = [seconds(figures[f"latency_p{share}_s"]) for share in (50, 95, 99)]
+    return "–" if figures["latency_p50_s"] is None else " / ".join(ranks).replace(" s /", " /")
+
+
 def causes(retries: Mapping[str, int]) -> str:
-    """Retries and why, the most frequent cause first: `12 (8 × 429, 4 × timeout)`, or `8 × 429`."""
-    named = [f"{count:,} × {cause}" for cause, count in sorted(retries.items(), key=lambda item: (-item[1], item[0]))]
+    """Retries and why, the most frequent cause first: `12 (8 × 429, 4 × timeout)`; a count stays with its cause."""
+    named = [
+        f"{count:,}\u00a0×\u00a0{cause}"
+        for cause, count in sorted(retries.items(), key=lambda item: (-item[1], item[0]))
+    ]
     return f"{sum(retries.values()):,} ({', '.join(named)})" if len(named) > 1 else "".join(named) or "0"
 
 

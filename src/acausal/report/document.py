@@ -22,10 +22,10 @@ MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""
 
 _LEGEND = (
-    "All calls on record, of every run into this directory. Retries: attempts that failed and were followed by "
-    "another, by cause. Substituted: replies that another model gave for this one. p50, p95, p99: latency of the "
-    "attempts that were answered. Waited: for the model's limits, on average per attempt. Limit used: requests sent "
-    "of those that rate_limit permits, in the last run."
+    "All calls on record, of every run into this directory, also those that a later prompt has replaced. Retries: "
+    "attempts that failed and were followed by another, by cause. Substituted: replies that another model gave for "
+    "this one. p50, p95, p99: latency of the attempts that were answered. Tokens: in + out. Waited: for the model's "
+    "limits, on average per attempt. Limit used: requests sent of those that rate_limit permits, in the last run."
 )
 
 
