@@ -175,23 +175,32 @@ def test_the_panel_fits_80_columns_and_cuts_nothing_but_a_long_name(scripted: Ca
     assert any(line.startswith(long) and line.rstrip().endswith("legible 100%") for line in panel)
 
 
-def test_retries_of_a_call_that_has_not_ended_are_shown(scripted: Callable[..., Config]) -> None:
-    config = scripted("models.a.retry_delay=0.001", "models.a.max_retries=2")
-    seen: list[int] = []
+def test_retries_of_a_call_that_has_not_ended_are_shown_and_then_no_more(scripted: Callable[..., Config]) -> None:
+    config, stream = scripted("num_rounds=1", "models.a.retry_delay=0.001"), io.StringIO()
 
     async def act() -> int:
-        here = route(config)
+        here, effort = route(config), Effort()
+        progress = Progress(config, Console(file=stream, width=80))
+        progress.watch([here])
 
         async def send(_: object) -> None:
-            seen.append(here.retries_under_way)
-            raise ModelUnavailable("503", status=503)
+            if effort.attempts < 3:
+                raise ModelUnavailable("503", status=503)
+            await play_tournament(config, Cooperator(progress), 1, progress.on_event)
 
-        with pytest.raises(ModelUnavailable):
-            await here.travel(send, Effort(), kind="decision", characters=9, goes_on=lambda: True)
+        await here.travel(send, effort, kind="decision", characters=9, goes_on=lambda: True)
         return here.retries_under_way
 
     assert asyncio.run(act()) == 0
-    assert seen == [0, 1, 2]
+    lines = [line for line in stream.getvalue().splitlines() if "cooperates" in line]
+    assert ["2 retries" in line for line in lines] == [True, False]
+
+
+def test_replayed_calls_count_among_those_of_their_model(scripted: Callable[..., Config]) -> None:
+    config = scripted("num_rounds=1")
+    replayed = replace(calls("scripted/always_c", 1)[0], replayed=True)
+    assert "100 calls, median 0.84 s" in shown(config, terminal=True, reply=replayed)
+    assert "0 calls, cost" in shown(config, terminal=True, reply=replace(replayed, replayed=False))
 
 
 @pytest.mark.parametrize(
