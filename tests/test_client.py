@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -29,6 +30,7 @@ from acausal.models.connect import connect
 from acausal.models.endpoint import HttpEndpoint, read_completion
 from acausal.models.faults import Fault
 from acausal.models.ledger import Ledger
+from acausal.models.retry import TEMPORARY
 from acausal.models.simulator import Simulator, SimulatorSettings
 from acausal.records import Message, Place, Purpose, Reply, Request
 from acausal.schema import Config
@@ -181,6 +183,73 @@ def test_retry_after_is_honoured(bench: Bench) -> None:
 
     first, second = bench.run(act, faults=(Fault(status=429, retry_after_s=0.4, requests=[1]),))
     assert second - first >= 0.4
+
+
+def test_openrouters_reset_header_is_honoured(bench: Bench) -> None:
+    """As OpenRouter sends it: no Retry-After, but when the limit will be free again, in milliseconds since 1970."""
+
+    async def act() -> float | None:
+        settings = SimulatorSettings(persona="coin", requests_per_minute=1, window_s=60)
+        async with Simulator(settings) as simulator:
+            endpoint = HttpEndpoint(simulator.base_url, None, {}, 5)
+            body = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+            try:
+                await endpoint.complete(body)
+                with pytest.raises(ModelUnavailable) as caught:
+                    await endpoint.complete(body)
+                return caught.value.retry_after_s
+            finally:
+                await endpoint.close()
+
+    assert asyncio.run(act()) == pytest.approx(60, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "cause"),
+    [
+        ({"code": 402, "message": "no credit"}, ModelRejected, "402"),
+        ({"code": 402, "metadata": {"limit_source": "openrouter_in_flight_budget"}}, ModelUnavailable, "402"),
+        ({"code": 403, "message": "key"}, ModelRejected, "403"),
+        ({"code": 403, "metadata": {"reasons": ["violence"]}}, ModelRejected, "moderation"),
+        ({"code": 400, "availability": {"retryable": True}}, ModelUnavailable, "400"),
+        ({"code": 503, "availability": {"retryable": False}}, ModelRejected, "503"),
+        ({"code": "429", "message": "as text"}, ModelUnavailable, "429"),
+        ({"message": "without a code"}, ModelUnavailable, "error"),
+        ("words alone", ModelUnavailable, "error"),
+    ],
+    ids=str,
+)
+def test_an_error_in_a_body_is_read_as_its_endpoint_means_it(error: object, kind: type[ModelError], cause: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        read_completion({"error": error}, latency_s=0.0, model="m", endpoint="e")
+    assert (type(caught.value), caught.value.cause) == (kind, cause)
+
+
+@pytest.mark.parametrize("content", ["", "  \n", None])
+def test_saying_nothing_is_retried_unless_the_finish_reason_explains_it(content: str | None) -> None:
+    def body(finish_reason: str) -> dict[str, Any]:
+        return {"choices": [{"message": {"content": content}, "finish_reason": finish_reason}]}
+
+    with pytest.raises(ModelUnavailable, match="no content"):
+        read_completion(body("stop"), latency_s=0.0, model="m", endpoint="e")
+    for explained in ("length", "content_filter"):
+        assert read_completion(body(explained), latency_s=0.0, model="m", endpoint="e").finish_reason == explained
+
+
+def test_the_table_of_retries_in_the_docs_is_the_one_in_force() -> None:
+    """Each status of docs/calls.md that is retried, or not, is so in the code."""
+    text = (Path(__file__).parents[1] / "docs" / "calls.md").read_text()
+    rows = [
+        ([int(word) for word in re.findall(r"\b[45]\d\d\b", first)], second.strip())
+        for first, second in re.findall(r"^\| ([^|]+)\| (yes|no) +\|", text, re.MULTILINE)
+        if not re.search(r"limit_source|moderation", first)
+    ]
+    told = {status: answer == "yes" for statuses, answer in rows for status in statuses}
+    assert len(told) > 15
+    assert {status for status, again in told.items() if again} == TEMPORARY
+    for status, again in told.items():
+        with pytest.raises(ModelUnavailable if again else ModelRejected):
+            read_completion({"error": {"code": status}}, latency_s=0.0, model="m", endpoint="e")
 
 
 def test_a_model_that_is_gone_is_not_asked_again(bench: Bench) -> None:

@@ -121,7 +121,10 @@ def test_the_environment_is_that_of_now_and_the_log_is_the_cells(tmp_path: Path,
     code, _, err = run(["resume", "o"], tmp_path, ACAUSAL, **dead)
     assert code == 3
     assert "no estimate: none of 12 decisions is legible" in err
-    assert "[acausal.models.client][WARNING] no reply from 'openai/gpt-4'" in (tmp_path / "o" / "run.log").read_text()
+    assert (
+        "[acausal.models.client][WARNING] models.a (openai/gpt-4) is not to be had"
+        in (tmp_path / "o" / "run.log").read_text()
+    )
     code, _, err = run(["resume", "o"], tmp_path, ACAUSAL)
     assert code == 1
     assert "OPENROUTER_API_KEY is not set" in err
@@ -281,7 +284,7 @@ def test_a_key_is_operational_exactly_where_the_identity_leaves_it_out(composed:
 
 
 def test_the_plan_holds_what_hydra_would_play_and_no_secret(tmp_path: Path) -> None:
-    arguments = ["-m", "scenario=homogeneous,mixed_5_5", "seed=1,2", *OPENROUTER, "budget.calls=0"]
+    arguments = ["-m", "scenario=homogeneous,mixed_5_5", "seed=1,2", *OPENROUTER, "budget.calls=0", "preflight=off"]
     subdir = "hydra.sweep.subdir=${hydra:job.num}/${hydra.job.override_dirname}"
     assert run([*arguments, subdir, "hydra.sweep.dir=s"], tmp_path, OPENROUTER_API_KEY=KEY)[0] == 2
     plan = read_plan(tmp_path / "s")

@@ -141,6 +141,7 @@ class Client:
         for slot, why in found.gone.items():
             self.routes[slot].breaker.condemn(why)
         for remark in found.remarks:
+            log.warning(remark)
             self._on_remark(remark)
 
     async def _ping(self, slot: str, found: Inspection) -> None:

@@ -33,7 +33,7 @@ def offered(endpoint: EndpointConfig, *, refresh: bool = False) -> tuple[Catalog
         unset = f", set {key} if it wants a key" if key is not None and not os.environ.get(key) else ""
         raise ModelUnavailable(
             f"no list of models from {endpoint.base_url}: {error}; none is kept from before either: "
-            f"check the connection and the address{unset}, or name another server with --base-url"
+            f"check the connection and the address{unset}"
         ) from None
 
 
