@@ -131,7 +131,12 @@ def test_the_summary_has_the_contracts_keys_and_no_zero_for_nothing() -> None:
         *("cooperation_rate_cross_model", "decisions", "legible", "illegible", "refused", "failed", "substituted"),
         *("calls", "calls_replayed", "tokens_in", "tokens_out", "cost_usd", "wall_s"),
     }
-    assert contract | {"bounds", "estimates", "estimates_by_model"} == set(nothing)
+    assert set(nothing) == contract | {
+        *("bounds", "estimates", "estimates_by_model", "estimates_intention_to_treat_by_model"),
+        *("cooperation_rate_intention_to_treat", "cooperation_rate_intention_to_treat_by_model"),
+        *("calls_asked_anew", "calls_by_model"),
+    }
+    assert nothing["cooperation_rate_intention_to_treat"] is None
     assert nothing["cooperation_rate"] is None
     assert nothing["cost_usd"] is None
     assert [nothing[status] for status in ("legible", "illegible", "refused", "failed")] == [0, 1, 1, 2]

@@ -474,6 +474,21 @@ def test_a_dead_endpoint_is_named() -> None:
     asyncio.run(act())
 
 
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ("openai/gpt-4", [("openai/gpt-4", "openrouter", 6)]),
+        ("x/other", [("openai/gpt-4", "openrouter", 3), ("x/other", "openrouter", 3)]),
+    ],
+)
+def test_slots_that_share_a_gate_report_it_once(bench: Bench, other: str, expected: list[tuple[str, str, int]]) -> None:
+    async def act(client: Client, _: Simulator) -> list[tuple[str, str, int]]:
+        await asyncio.gather(*(client.complete(request(agent, slot="ab"[agent % 2])) for agent in range(6)))
+        return [(gate.model, gate.endpoint, gate.sent) for gate in client.gate_reports()]
+
+    assert bench.run(act, f"models.b.model_type={other}") == expected
+
+
 def test_errors_survive_pickling() -> None:
     import pickle
 

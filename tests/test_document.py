@@ -81,6 +81,14 @@ def test_substitutes_are_missing_too(tmp_path: Path) -> None:
     assert "50.0 % of the decisions are missing" in both(tmp_path, decisions)[0]
 
 
+def test_what_substitutes_said_stands_apart_even_where_it_is_all_there_is(tmp_path: Path) -> None:
+    said = findings(report(substituted(play("CD", "DD"))))
+    assert said[0].startswith("No estimate: none of 4 decisions")
+    assert said[1].startswith("Counted for the model assigned whoever answered (intention to treat): 25.0 % of 4 ")
+    for text in both(tmp_path, substituted(play("CD", "DD"))):
+        assert said[1] in text
+
+
 def test_nothing_missing_says_nothing_of_bounds() -> None:
     assert len(findings(report(play("CD", "DC", models=("x", "x"))))) == 1
 

@@ -115,11 +115,12 @@ def test_a_changed_dial_leaves_the_ledger_usable_and_says_which_places_have_old_
     with Ledger(tmp_path, changed) as ledger:
         assert ledger.changed == ("models.b.model_type", "num_rounds")
         assert ledger.get(REPLY.key) == replace(REPLY, replayed=True)
-        assert ledger.is_stale(PLACE)
-        assert not ledger.is_stale(replace(PLACE, round=9))
+        assert ledger.is_superseded(PLACE, ["of another prompt"])
+        assert not ledger.is_superseded(PLACE, ["of another prompt", REPLY.key])
+        assert not ledger.is_superseded(replace(PLACE, round=9), ["of another prompt"])
     with Ledger(tmp_path, changed) as ledger:
         assert ledger.changed == ()
-        assert not ledger.is_stale(PLACE)
+        assert not ledger.is_superseded(PLACE, ["of another prompt"])
 
 
 @pytest.mark.parametrize(

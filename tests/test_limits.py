@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from acausal.errors import ModelUnavailable
 from acausal.models.limits import Dials, Gate, Load, Slots
+from acausal.models.meter import GateReport
 from acausal.models.pace import WINDOW_S, TokenPace
 
 LOAD = Load("decision", ceiling=100, patience_s=300)
@@ -223,9 +224,56 @@ def test_calls_in_flight_are_bounded_over_all_models_of_an_endpoint() -> None:
 def test_the_share_of_the_limit_used_is_measured() -> None:
     async def act() -> tuple[float | None, float]:
         gate = Gate(Dials(60, None, 16))
+        meter = gate.meter()
         await sent(gate, 61)
-        return gate.share_used(), gate.queued_s
+        return meter.share_used(), meter.queued_s
 
     share, queued_s = run_fast(act())
     assert share == pytest.approx(0.99, abs=0.01)
     assert queued_s == pytest.approx(sum(range(61)), rel=0.05)
+
+
+def test_a_cell_answers_for_its_own_part_of_a_gate_that_outlives_it() -> None:
+    async def act() -> tuple[GateReport, GateReport, GateReport]:
+        gate = Gate(Dials(60, None, 16))
+        first = gate.meter()
+        await sent(gate, 10)
+        assert gate.slots is not None
+        gate.slots.overloaded(asyncio.get_running_loop().time(), "429")
+        await asyncio.sleep(1000)
+        second, idle = gate.meter(), gate.meter()
+        began = gate.report(idle, "m", "e")
+        await sent(gate, 4)
+        gate.slots.overloaded(asyncio.get_running_loop().time(), "timeout")
+        return gate.report(first, "m", "e"), gate.report(second, "m", "e"), began
+
+    whole, second, began = run_fast(act())
+    assert (whole.sent, second.sent, began.sent) == (14, 4, 0)
+    assert (whole.width, second.width, began.width) == (16, 8, 8)
+    assert [(change.width, change.cause) for change in whole.changes] == [(8, "429"), (4, "timeout")]
+    (change,) = second.changes
+    assert (change.width, change.cause) == (4, "timeout")
+    assert change.at_s == pytest.approx(3.3, abs=0.2)  # after its own first request, not that of the gate
+    assert second.limit_share == pytest.approx(0.99, abs=0.02)
+    assert whole.limit_share == pytest.approx(13 / 1010, rel=0.05)
+    assert (began.limit_share, began.changes, began.queued_s) == (None, (), 0.0)
+
+
+def test_a_long_history_keeps_its_latest_changes() -> None:
+    async def act() -> tuple[GateReport, int]:
+        gate = Gate(Dials(None, None, 4))
+        slots = gate.slots
+        assert slots is not None
+        meter = gate.meter()
+        await sent(gate, 1)
+        for _ in range(400):
+            await asyncio.sleep(1)
+            slots.overloaded(asyncio.get_running_loop().time(), "503")
+            for _ in range(3 * slots.width):
+                slots.succeeded()
+        return gate.report(meter, "m", "e"), slots.changes
+
+    report, changes = run_fast(act())
+    assert changes > 500
+    assert len(report.changes) == 500
+    assert report.changes[-1].at_s == pytest.approx(400, abs=1)

@@ -6,10 +6,24 @@ from dataclasses import replace
 
 import pytest
 from dsl import play, substituted
+from generators import replicates
+from hypothesis import given
 
-from acausal.analysis.rates import bounds, by_model, by_round_and_model, cross_model, matrix, within_model
+from acausal.analysis.rates import (
+    CallTotals,
+    bounds,
+    by_model,
+    by_round_and_model,
+    cooperation_rate,
+    cross_model,
+    matrix,
+    summary,
+    within_model,
+)
 from acausal.records import Decision
-from acausal.report.rows import ALL_MODELS, rate_rows
+from acausal.report.rows import ALL_MODELS, intention_to_treat, rate_rows
+
+TOTALS = CallTotals(calls=8, calls_replayed=0, tokens_in=0, tokens_out=0, cost_usd=None, wall_s=0)
 
 
 @pytest.fixture
@@ -47,3 +61,46 @@ def test_a_row_counts_a_substitutes_legible_reply_but_gives_it_no_rate() -> None
     assert row.estimate is not None
     assert (row.estimate.value, row.estimate.n) == (1.0, 1)
     assert (row.decisions, row.legible) == (4, 3)
+
+
+def replaced() -> list[Decision]:
+    """Two replicates of x against y; in the second a substitute answers for x, and differently."""
+    second = play("DD", "DD", models=("x", "y"), replicate=2)
+    return play("CC", "DD", models=("x", "y")) + substituted(second[::2]) + second[1::2]
+
+
+def test_by_intention_to_treat_a_substitutes_decision_counts_for_the_model_assigned_and_elsewhere_never() -> None:
+    said = summary(replaced(), TOTALS)
+    assert said["cooperation_rate"] == 2 / 6
+    assert said["cooperation_rate_by_model"] == {"x": 1.0, "y": 0.0}
+    assert said["cooperation_rate_intention_to_treat"] == 2 / 8
+    assert said["cooperation_rate_intention_to_treat_by_model"] == {"x": 0.5, "y": 0.0}
+    assert said["estimates"]["cooperation_rate"]["n"] == 6
+    assert said["estimates"]["cooperation_rate_intention_to_treat"]["n"] == 8
+    assert said["estimates_intention_to_treat_by_model"]["x"]["clusters"] == 2
+    assert said["estimates_by_model"]["x"]["clusters"] == 1
+    assert said["bounds"] == {"all_missing_defect": 0.25, "all_missing_cooperate": 0.5}
+
+
+@given(decisions=replicates())
+def test_without_substitutes_intention_to_treat_changes_nothing(decisions: list[Decision]) -> None:
+    own = [decision for decision in decisions if not decision.substituted]
+    assert cooperation_rate(own, intention_to_treat=True) == cooperation_rate(own)
+    assert by_model(own, intention_to_treat=True) == by_model(own)
+    assert intention_to_treat(own) == []
+
+
+def test_what_a_substitute_left_illegible_is_missing_by_intention_to_treat_too() -> None:
+    rate = cooperation_rate(substituted(play("C?r", "x?D")), intention_to_treat=True)
+    assert rate is not None
+    assert (rate.value, rate.n) == (0.5, 2)
+
+
+def test_the_intention_to_treat_sentence_names_the_models_that_were_stood_in_for() -> None:
+    (said,) = intention_to_treat(replaced())
+    assert said.startswith(
+        "Counted for the model assigned whoever answered (intention to treat): 25.0 % of 8 decisions cooperate "
+        "(95 % interval "
+    )
+    assert said.endswith(" over 2 replicates: t interval on replicate means); x 50.0 % of 4.")
+    assert intention_to_treat(substituted(play("?", "?"))) == []

@@ -171,7 +171,7 @@ def test_an_outage_is_no_estimate(tmp_path: Path) -> None:
 
 def test_substitutes_are_reported_beside_the_rate(tmp_path: Path) -> None:
     decisions = play("CC", "CC") + substituted(play("DD", "DD", replicate=2))
-    assert "Served by a substitute, and in no rate: 4." in written(decisions, tmp_path)[0]
+    assert "Served by a substitute, and in no rate above: 4." in written(decisions, tmp_path)[0]
 
 
 def test_what_models_wrote_cannot_break_the_page(tmp_path: Path) -> None:

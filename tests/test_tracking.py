@@ -26,6 +26,26 @@ SUMMARY = {
     "cooperation_rate": 0.5,
     "cooperation_rate_by_model": {"openai/gpt-4": 0.4, "local/x": None},
     "cooperation_rate_within_model": None,
+    "cooperation_rate_intention_to_treat": 0.6,
+    "cooperation_rate_intention_to_treat_by_model": {"openai/gpt-4": 0.45, "local/x": None},
+    "calls_by_model": {
+        "openai/gpt-4": {
+            "calls": 90,
+            "failures": 1,
+            "attempts": 97,
+            "retries": {"429": 5, "timeout": 2},
+            "substitutions": 3,
+            "latency_p50_s": 0.5,
+            "latency_p95_s": 0.9,
+            "latency_p99_s": 1.5,
+            "tokens_in": 900,
+            "tokens_out": 90,
+            "cost_usd": None,
+            "queued_s": 12.5,
+            "limit_share": 0.97,
+            "concurrency": [{"width": 16}],
+        }
+    },
     "decisions": 90,
     "cost_usd": 0.25,
     "estimates": {"cooperation_rate": {"value": 0.5}},
@@ -106,6 +126,23 @@ def test_params_tags_metrics_and_artifacts_are_the_contracts(store: Path) -> Non
     metrics = run.data.metrics
     assert metrics["cooperation_rate_overall"] == 0.5
     assert metrics["cooperation_rate/openai/gpt-4"] == 0.4
+    per_model = {name.removesuffix("/openai/gpt-4"): value for name, value in metrics.items() if "/openai" in name}
+    assert {name: value for name, value in per_model.items() if not name.startswith("cooperation")} == {
+        "calls": 90,
+        "failures": 1,
+        "attempts": 97,
+        "retries": 7,
+        "substitutions": 3,
+        "latency_p50_s": 0.5,
+        "latency_p95_s": 0.9,
+        "latency_p99_s": 1.5,
+        "tokens_in": 900,
+        "tokens_out": 90,
+        "queued_s": 12.5,
+        "limit_share": 0.97,
+    }
+    assert metrics["cooperation_rate_intention_to_treat"] == 0.6
+    assert metrics["cooperation_rate_intention_to_treat/openai/gpt-4"] == 0.45
     assert metrics["decisions"] == 90
     assert metrics["cost_usd"] == 0.25
     assert not {"cooperation_rate/local/x", "cooperation_rate_within_model", "estimates"} & set(metrics)

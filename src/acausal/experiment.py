@@ -27,12 +27,13 @@ from acausal.models.connect import connect
 from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates
+from acausal.models.meter import GateReport
 from acausal.models.preflight import inspect
 from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_replicates
 from acausal.process import Process
 from acausal.progress import Progress, Tally, duration
-from acausal.report.rows import dollars
+from acausal.report.rows import dollars, intention_to_treat
 from acausal.report.terminal import result_table, short
 from acausal.schema import Config, ReplayMode
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
@@ -63,6 +64,17 @@ class Cell:
         return name if self.number is None else f"{self.number}: {name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """What a cell came to, and what only the run that played it knows."""
+
+    tournaments: Sequence[TournamentRecord]
+    gates: Sequence[GateReport]
+    asked_anew: int
+    changed: str
+    """What had changed since the calls on record were made; empty: nothing."""
+
+
 def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, process: Process) -> tuple[ExitCode, str]:
     """Play a cell, or go on with one, and write everything it gives.
 
@@ -87,10 +99,10 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
             run = Run(cell.directory, cell.config.tracking.experiment) if cell.config.tracking.enabled else None
             with Progress(cell.config, console) as progress:
                 try:
-                    tournaments = process.run(_play(cell, ledger, endpoints, run, progress, process.gates, environment))
+                    played = process.run(_play(cell, ledger, endpoints, run, progress, process.gates, environment))
                 except AcausalError as error:
                     return _ended_early(cell, run, error)
-            return _finished(cell, tournaments, _totals(progress.tally, time.monotonic() - started), run, console)
+            return _finished(cell, played, _totals(progress.tally, played, time.monotonic() - started), run, console)
     except AcausalError as error:
         # Refused before the ledger was ours: whatever status the directory has is another run's.
         return code_of(error), str(error)
@@ -129,15 +141,15 @@ def _ended_early(cell: Cell, run: Run | None, error: AcausalError) -> tuple[Exit
 
 
 def _finished(
-    cell: Cell, tournaments: Sequence[TournamentRecord], totals: CallTotals, run: Run | None, console: Console
+    cell: Cell, played: _Played, totals: CallTotals, run: Run | None, console: Console
 ) -> tuple[ExitCode, str]:
     """Write, show and track what was played."""
-    results = write_outputs(cell.config, cell.directory, tournaments, totals, cell.composed_by)
+    results = write_outputs(cell.config, cell.directory, played.tournaments, totals, played.gates, cell.composed_by)
     code, message = _verdict(results)
     if run is not None:
         run.finish(tracked(cell.directory, results), code.tracked_as)
     status_of(code, message).write(cell.directory)
-    _show(cell, results, run, console)
+    _show(cell, results, run, console, played.changed)
     return code, message
 
 
@@ -152,16 +164,20 @@ def _verdict(results: Results) -> tuple[ExitCode, str]:
     )
 
 
-def _show(cell: Cell, results: Results, run: Run | None, console: Console) -> None:
+def _show(cell: Cell, results: Results, run: Run | None, console: Console, changed: str) -> None:
     console.print(f"Cooperation: {cell.title}", soft_wrap=True, highlight=False, markup=False)
     console.print(result_table(results.decisions))
     summary = results.summary
     lines = [
+        *intention_to_treat(results.decisions),
         f"{summary['calls']} calls ({summary['calls_replayed']} replayed), {summary['tokens_in']:,} tokens in, "
         f"{summary['tokens_out']:,} out, cost {dollars(summary['cost_usd'])}, {duration(summary['wall_s'])}",
         f"outputs  {short(cell.directory)}",
         f"report   {short(cell.directory / 'report.html')}",
     ]
+    if changed:
+        again, kept = summary["calls_asked_anew"], summary["calls_replayed"]
+        lines.append(f"changed  {changed}: {again} calls asked again because of it, {kept} kept")
     if run is not None:
         lines.append(f"MLflow   {ui_command()}" if run.warning is None else f"warning  {run.warning}")
     if summary["failed"] and summary["cooperation_rate"] is not None:  # without an estimate the same command asks again
@@ -170,7 +186,7 @@ def _show(cell: Cell, results: Results, run: Run | None, console: Console) -> No
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _totals(tally: Tally, wall_s: float) -> CallTotals:
+def _totals(tally: Tally, played: _Played, wall_s: float) -> CallTotals:
     return CallTotals(
         calls=tally.calls,
         calls_replayed=tally.replayed,
@@ -178,7 +194,16 @@ def _totals(tally: Tally, wall_s: float) -> CallTotals:
         tokens_out=tally.tokens_out,
         cost_usd=None if tally.unpriced else tally.cost_usd,
         wall_s=wall_s,
+        calls_asked_anew=played.asked_anew,
     )
+
+
+def _changed(ledger: Ledger) -> str:
+    """What has changed since the calls on record were made: `protocol.decision (and 2 more keys)`; empty: nothing."""
+    if not ledger.changed or not len(ledger):
+        return ""
+    more = len(ledger.changed) - 1
+    return ledger.changed[0] + (f" (and {more} more key{'s' if more > 1 else ''})" if more else "")
 
 
 async def _play(
@@ -189,12 +214,14 @@ async def _play(
     progress: Progress,
     gates: Gates,
     environment: Mapping[str, str],
-) -> list[TournamentRecord]:
+) -> _Played:
     """All replicates of a cell, side by side in one loop, while MLflow opens the cell's run in a thread.
 
     Raises:
         AcausalError: What ended the play early; everything paid for is in the ledger.
     """
+    if changed := _changed(ledger):
+        progress.on_remark(f"changed since its calls were made: {changed}; the calls that this touches are asked again")
     opening = asyncio.create_task(asyncio.to_thread(_open_run, cell, run)) if run is not None else None
     client = Client(
         cell.config,
@@ -203,11 +230,14 @@ async def _play(
         gates,
         preflight=partial(inspect, cell.config, environment),
         on_reply=progress.on_reply,
+        on_call=progress.on_call,
         on_remark=progress.on_remark,
     )
+    progress.watch(client.routes.values())
     try:
         with halting_on_signals(client):
-            return await play_replicates(cell.config, client, progress.on_event)
+            tournaments = await play_replicates(cell.config, client, progress.on_event)
+        return _Played(tournaments, client.gate_reports(), client.asked_anew, changed)
     except asyncio.CancelledError:
         raise Interrupted("interrupted") from None
     finally:

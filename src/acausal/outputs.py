@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from acausal import provenance
+from acausal.analysis.calls import call_summaries, calls_by_model
 from acausal.analysis.rates import CallTotals, by_round, by_round_and_model, round_summaries, summary
 from acausal.config import fingerprint, identity
 from acausal.design.population import population, seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
+from acausal.models.ledger import FILE, lines_on_record
+from acausal.models.meter import GateReport
 from acausal.play.tournament import TournamentRecord
 from acausal.records import Decision, Message, StrategyRecord
 from acausal.report.document import CellReport, write_report
@@ -38,16 +41,23 @@ class Results:
 
 
 def write_outputs(
-    config: Config, directory: Path, tournaments: Sequence[TournamentRecord], totals: CallTotals, command: str
+    config: Config,
+    directory: Path,
+    tournaments: Sequence[TournamentRecord],
+    totals: CallTotals,
+    gates: Sequence[GateReport],
+    command: str,
 ) -> Results:
-    """Write every table, figure and document of the contract.
+    """Write every table, figure and document of the contract, beside the ledger that is in the directory.
 
     Args:
+        gates: Limits as this run met them.
         command: What plays this cell again.
     """
     decisions = [decision for tournament in tournaments for decision in tournament.decisions]
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
-    results = Results(decisions, strategies, summary(decisions, totals))
+    calls = calls_by_model(call_summaries(line.reply for line in lines_on_record(directory / FILE)), gates)
+    results = Results(decisions, strategies, summary(decisions, totals, calls))
     write_tables(config, directory, decisions, strategies)
     write_json(directory / "summary.json", results.summary)
     figures = write_figures(directory, decisions)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +16,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from acausal.analysis.calls import CallTally
 from acausal.game import Action
+from acausal.models.route import Route, Standing
 from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
+from acausal.report.rows import dollars, seconds
 from acausal.schema import Config, ProgressMode
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""
+_LONGEST_NAME = 36
+"""Letters of a model's id beside its rates in 80 columns."""
 
 
 @dataclass(slots=True)
@@ -61,7 +68,7 @@ class Tally:
             self.cooperations[decision.agent_model] += decision.counts and decision.action is Action.COOPERATE
 
     def model_line(self, model: str) -> str:
-        """A model's cooperation so far: `cooperates 61 % of 58, legible 97 %`."""
+        """A model's cooperation so far: `cooperates 61% of 58, legible 97%`."""
         legible, asked = self.legible[model], self.decisions[model]
         if not legible:
             return "nothing legible yet"
@@ -84,6 +91,9 @@ class Progress:
 
     def __init__(self, config: Config, console: Console) -> None:
         self.tally = Tally()
+        self.calls = CallTally()
+        self._routes: Sequence[Route] = ()
+        self._clock: Callable[[], float] = time.monotonic
         self._config = config
         self._console = console
         self._started = time.monotonic()
@@ -117,11 +127,22 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         self._display.__exit__(None, None, None)
 
+    def watch(self, routes: Iterable[Route]) -> None:
+        """Show how the models stand, too; called in the loop that asks them."""
+        self._routes = tuple(routes)
+        self._clock = asyncio.get_running_loop().time
+
+    def on_call(self, reply: Reply) -> None:
+        """A call to a model was made and has ended."""
+        self.calls.add(reply)
+
     def on_reply(self, reply: Reply) -> None:
-        """A call ended."""
+        """A request was answered, or nobody answers it."""
+        if reply.replayed:
+            self.calls.add(reply)
         self.tally.count_reply(reply)
         if not self._live and not self._off and time.monotonic() - self._told > HEARTBEAT_S:
-            self._say(f"{self._done()}; {self._left()}")
+            self._say("; ".join([self._done(), self._left(), *self._absences().values()]))
 
     def on_remark(self, remark: str) -> None:
         """Something the user should know; said whatever the mode."""
@@ -141,8 +162,10 @@ class Progress:
                 if self._config.replicates > 1:
                     which += f", replicate {event.replicate} of {self._config.replicates}"
                 self._say(f"{which} played; {self._done()}; {self._left()}")
-                for model in sorted(self.tally.decisions):
-                    self._say(f"  {model} {self.tally.model_line(model)}")
+                absences = self._absences()
+                for model in self._models():
+                    facts = [*self._rates(model), self._effort(model), absences.get(model, "")]
+                    self._say(f"  {model} {'; '.join(fact for fact in facts if fact)}")
 
     def _say(self, line: str) -> None:
         self._told = time.monotonic()
@@ -183,16 +206,64 @@ class Progress:
         extra = [f"{tally.replayed} replayed"] if tally.replayed else []
         extra += [f"{tally.failed} failed"] if tally.failed else []
         used = ", ".join([f"{tally.tokens_in:,} tokens in", f"{tally.tokens_out:,} out", tally.cost, *extra])
-        models = Table.grid(padding=(0, 2))
-        for model in sorted(tally.decisions):
-            models.add_row(model, tally.model_line(model))
         return Group(
             head,
             bars,
             Text(used),
-            models,
+            *self._model_lines(),
             Text("Ctrl-C stops; the same command into the same directory goes on", "dim"),
         )
+
+    def _models(self) -> list[str]:
+        """Those that decide or are asked."""
+        return sorted({*self.tally.decisions, *self.calls.models})
+
+    def _model_lines(self) -> Iterator[Text]:
+        """Two lines a model, and a third while it is not asked."""
+        models, absences = self._models(), self._absences()
+        width = min(max((len(model) for model in models), default=0), _LONGEST_NAME)
+        for model in models:
+            name = model if len(model) <= width else f"{model[: width - 1]}…"
+            yield _line(f"{name.ljust(width)}  {''.join(self._rates(model))}")
+            yield _line(f"  {self._effort(model)}", "dim")
+            if model in absences:
+                yield _line(f"  {absences[model]}", "yellow")
+
+    def _rates(self, model: str) -> list[str]:
+        """How a model that decides cooperates; nothing of one that stands in for others alone."""
+        return [self.tally.model_line(model)] if model in self.tally.decisions else []
+
+    def _effort(self, model: str) -> str:
+        """What its calls took so far: `58 calls, 12 retries, 2 failed, median 0.84 s, cost $0.12`."""
+        known = self.calls.summary(model)
+        here = [route for route in self._routes if route.model.model_type == model]
+        retries = sum(known.retries.values()) + sum(route.retries_under_way for route in here)
+        words = ["1 call" if known.calls == 1 else f"{known.calls:,} calls"]
+        words += ["1 retry" if retries == 1 else f"{retries:,} retries"] if retries else []
+        words += [f"{known.failures:,} failed"] if known.failures else []
+        words += [f"median {seconds(known.latency_p50_s)}"] if known.latency_p50_s is not None else []
+        return ", ".join([*words, f"cost {dollars(known.cost_usd)}"])
+
+    def _absences(self) -> dict[str, str]:
+        """Model → why nobody is sent to it at this moment; models that are asked are left out."""
+        now_s = self._clock()
+        standings = [(route.model.model_type, route.standing(now_s)) for route in self._routes]
+        found = ((model, absence(standing)) for model, standing in standings)
+        return {model: why for model, why in found if why}
+
+
+def absence(standing: Standing) -> str:
+    """Why nobody is sent to a model: `out for 40 s, next probe in 3 s`; empty while it is asked."""
+    if standing.gone:
+        return "gone: not asked again in this run"
+    if standing.out_s is not None:
+        probe = f"next probe in {duration(standing.probe_in_s)}" if standing.probe_in_s else "probed now"
+        return f"out for {duration(standing.out_s)}, {probe}"
+    return f"paused {duration(standing.paused_s)}" if round(standing.paused_s) else ""
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 def duration(seconds: float) -> str:

@@ -102,6 +102,8 @@ class Reply:
     """Seconds waited for the model's limits, over all attempts."""
     error: str | None = None
     """Why there is no text; None when there is one."""
+    cause: str | None = None
+    """The same in the word by which retries are counted: why the last attempt gave no reply."""
     replayed: bool = False
     """True when the reply came from the ledger and cost nothing now."""
 

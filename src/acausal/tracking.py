@@ -263,16 +263,25 @@ def _origin(tags: Mapping[str, str]) -> dict[str, str]:
 def _scalars(summary: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of a summary under their own names.
 
-    Per-model rates go under `cooperation_rate/<model>`, and the overall one under `cooperation_rate_overall`, since
-    `cooperation_rate` names the series over rounds.
+    Per-model rates go under `cooperation_rate/<model>`, calls under `calls/<model>`, `retries/<model>` and so on, and
+    the overall rate under `cooperation_rate_overall`, since `cooperation_rate` names the series over rounds.
     """
     numbers: dict[str, float] = {}
     for key, value in summary.items():
-        if key == "cooperation_rate_by_model":
-            numbers |= {f"cooperation_rate/{model}": rate for model, rate in value.items() if rate is not None}
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if key in ("cooperation_rate_by_model", "cooperation_rate_intention_to_treat_by_model"):
+            name = key.removesuffix("_by_model")
+            numbers |= {f"{name}/{model}": rate for model, rate in value.items() if rate is not None}
+        elif key == "calls_by_model":
+            for model, figures in value.items():
+                flat = figures | {"retries": sum(figures["retries"].values())}
+                numbers |= {f"{name}/{model}": float(flat[name]) for name in flat if _is_number(flat[name])}
+        elif _is_number(value):
             numbers["cooperation_rate_overall" if key == "cooperation_rate" else key] = float(value)
     return numbers
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _key(name: str) -> str:

@@ -1,14 +1,16 @@
 """Cooperation rates: the share of decisions that cooperate among those that count.
 
 A decision counts when it is legible and was made by the model assigned. Everything else is reported beside the rate,
-never inside it.
+never inside it. By intention to treat, legible decisions of substitutes count too, for the model they stood in for: a
+rate of its own, which enters no other.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from acausal.analysis.inference import Estimate, share
@@ -29,17 +31,22 @@ class CallTotals:
     cost_usd: float | None
     """None when the price of some call is unknown."""
     wall_s: float
+    calls_asked_anew: int = 0
+    """Calls of this run whose prompt or dials had changed since they were on record."""
 
 
-def cooperation_rate(decisions: Iterable[Decision]) -> Estimate | None:
+def cooperation_rate(decisions: Iterable[Decision], *, intention_to_treat: bool = False) -> Estimate | None:
     """E1: the share of decisions that cooperate, with an interval over replicates.
+
+    Args:
+        intention_to_treat: Whether every decision with an action counts, whoever made it.
 
     Returns:
         None when no decision counts: no data is not 0.
     """
     won, total = Counter[int](), Counter[int]()
     for decision in decisions:
-        if decision.counts:
+        if decision.counts or (intention_to_treat and decision.action is not None):
             total[decision.replicate] += 1
             won[decision.replicate] += decision.action is Action.COOPERATE
     replicates = sorted(total)
@@ -54,9 +61,12 @@ def grouped(decisions: Iterable[Decision], by: Callable[[Decision], _Key]) -> di
     return {key: groups[key] for key in sorted(groups)}
 
 
-def by_model(decisions: Iterable[Decision]) -> dict[str, Estimate | None]:
+def by_model(decisions: Iterable[Decision], *, intention_to_treat: bool = False) -> dict[str, Estimate | None]:
     """Model in the agent's seat → its rate."""
-    return {model: cooperation_rate(own) for model, own in grouped(decisions, lambda d: d.agent_model).items()}
+    return {
+        model: cooperation_rate(own, intention_to_treat=intention_to_treat)
+        for model, own in grouped(decisions, lambda d: d.agent_model).items()
+    }
 
 
 def by_round(decisions: Iterable[Decision]) -> dict[int, Estimate | None]:
@@ -105,23 +115,31 @@ def round_summaries(decisions: Iterable[Decision]) -> tuple[RoundSummary, ...]:
     return tuple(_round_summary(replicate, round_, own) for (replicate, round_), own in rounds.items())
 
 
-def summary(decisions: Sequence[Decision], totals: CallTotals) -> dict[str, Any]:
+def summary(
+    decisions: Sequence[Decision],
+    totals: CallTotals,
+    calls_by_model: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The content of summary.json: rates as fractions in [0, 1] or None over nothing, and what they rest on."""
     estimates = {
         "cooperation_rate": cooperation_rate(decisions),
         "cooperation_rate_within_model": within_model(decisions),
         "cooperation_rate_cross_model": cross_model(decisions),
+        "cooperation_rate_intention_to_treat": cooperation_rate(decisions, intention_to_treat=True),
     }
     models = by_model(decisions)
+    assigned = by_model(decisions, intention_to_treat=True)
     statuses = Counter(decision.status for decision in decisions)
     extremes = bounds(decisions)
     return (
         {name: _value(estimate) for name, estimate in estimates.items()}
-        | {"cooperation_rate_by_model": {model: _value(estimate) for model, estimate in models.items()}}
+        | {"cooperation_rate_by_model": _values(models)}
+        | {"cooperation_rate_intention_to_treat_by_model": _values(assigned)}
         | {"decisions": len(decisions)}
         | {status.value: statuses[status] for status in Status}
         | {"substituted": sum(decision.substituted for decision in decisions)}
         | asdict(totals)
+        | {"calls_by_model": dict(calls_by_model)}
         | {
             "bounds": None
             if extremes is None
@@ -129,6 +147,7 @@ def summary(decisions: Sequence[Decision], totals: CallTotals) -> dict[str, Any]
         }
         | {"estimates": {name: _fields(estimate) for name, estimate in estimates.items()}}
         | {"estimates_by_model": {model: _fields(estimate) for model, estimate in models.items()}}
+        | {"estimates_intention_to_treat_by_model": {model: _fields(rate) for model, rate in assigned.items()}}
     )
 
 
@@ -142,7 +161,7 @@ def _round_summary(replicate: int, round_: int, decisions: Sequence[Decision]) -
         decisions=len(decisions),
         legible=sum(decision.status is Status.LEGIBLE for decision in decisions),
         cooperation_rate=_value(cooperation_rate(decisions)),
-        cooperation_rate_by_model={model: _value(estimate) for model, estimate in by_model(decisions).items()},
+        cooperation_rate_by_model=_values(by_model(decisions)),
         cooperation_rate_within_model=_value(within_model(decisions)),
         cooperation_rate_cross_model=_value(cross_model(decisions)),
         scores=scores,
@@ -152,6 +171,10 @@ def _round_summary(replicate: int, round_: int, decisions: Sequence[Decision]) -
 
 def _value(estimate: Estimate | None) -> float | None:
     return None if estimate is None else estimate.value
+
+
+def _values(estimates: Mapping[str, Estimate | None]) -> dict[str, float | None]:
+    return {model: _value(estimate) for model, estimate in estimates.items()}
 
 
 def _fields(estimate: Estimate | None) -> dict[str, Any] | None:

@@ -49,6 +49,16 @@ class Breaker:
         """Whether the model is out."""
         return self._failures >= OPENS_AFTER
 
+    def outage(self, now_s: float) -> tuple[float | None, float]:
+        """Seconds since the outage began, None where there is none; and seconds until the next probe.
+
+        Args:
+            now_s: The loop's clock; another thread may ask.
+        """
+        if not self.is_open:
+            return None, 0.0
+        return now_s - self._since_s, 0.0 if self._probing else max(0.0, self._probe_at_s - now_s)
+
     async def admit(self, left_s: float = math.inf) -> bool:
         """Wait until a call may be sent; the caller then reports to exactly one of the methods below.
 

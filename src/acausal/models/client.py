@@ -16,6 +16,7 @@ from acausal.models.connect import servers
 from acausal.models.endpoint import Completion, Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates, Passage
+from acausal.models.meter import GateReport
 from acausal.models.preflight import Inspection, condemned
 from acausal.models.receipt import answered, cost_usd, facts_of, unanswered
 from acausal.models.retry import Effort
@@ -39,6 +40,7 @@ class Client:
         gates: Limits that this cell shares with the others of its process; None: none to share.
         preflight: Awaited before the first call that is not on record; None: nothing is checked.
         on_reply: Told of every reply, replayed ones included.
+        on_call: Told of every call to a model that was made and has ended, failed ones included.
         on_remark: Told in a line what the user should know.
     """
 
@@ -50,6 +52,7 @@ class Client:
         gates: Gates | None = None,
         preflight: Callable[[], Awaitable[Inspection]] | None = None,
         on_reply: Callable[[Reply], None] = lambda _: None,
+        on_call: Callable[[Reply], None] = lambda _: None,
         on_remark: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._config = config
@@ -57,12 +60,13 @@ class Client:
         self._preflight = preflight
         self._inspecting: asyncio.Future[None] | None = None
         self._on_reply = on_reply
+        self._on_call = on_call
         self._on_remark = on_remark
         shared = (gates or Gates()).of(config)
         self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.used_slots}
         self._prices = {slot: price_of(config.models[slot], None) for slot in config.used_slots}
         self.asked_anew = 0
-        """Calls on record that a changed configuration made worthless."""
+        """Requests asked again because a changed prompt or dial made what is on record for their place worthless."""
         self._budget = Budget(config.budget)
         self._in_flight = 0
         self._landing = asyncio.Event()
@@ -91,6 +95,10 @@ class Client:
         while self._in_flight:
             await self._landing.wait()
 
+    def gate_reports(self) -> list[GateReport]:
+        """What was taken of every limit; slots that share a gate appear once."""
+        return list({id(route.gate): route.report() for route in self.routes.values()}.values())
+
     async def close(self) -> None:
         """Release every connection and embedded server."""
         for endpoint in {route.endpoint for route in self.routes.values()}:
@@ -100,6 +108,7 @@ class Client:
         calls = calls_for(self._config, request)
         if (settled := success_on_record(calls, self._ledger.get)) is not None:
             return settled
+        self.asked_anew += self._ledger.is_superseded(calls[0].request.place, [call.key for call in calls])
         reply = await self._asked(calls[0])
         for call in calls[1:]:
             if reply.error is not None:
@@ -155,11 +164,10 @@ class Client:
         if recorded is not None:
             return recorded
         await self._inspected()
-        self.asked_anew += self._ledger.is_stale(call.request.place)
         effort = Effort()
         started_s = asyncio.get_running_loop().time()
         try:
-            return await self.routes[call.slot].travel(
+            reply = await self.routes[call.slot].travel(
                 lambda passage: self._sent(call, effort, passage),
                 effort,
                 kind=call.request.place.purpose,
@@ -167,7 +175,9 @@ class Client:
                 goes_on=lambda: self._halted is None,
             )
         except ModelError as error:
-            return await self._failed(call, error, effort, asyncio.get_running_loop().time() - started_s)
+            reply = await self._failed(call, error, effort, asyncio.get_running_loop().time() - started_s)
+        self._on_call(reply)
+        return reply
 
     async def _sent(self, call: Call, effort: Effort, passage: Passage) -> Reply:
         """One request in flight; its reply is on disk when this returns."""
@@ -213,7 +223,7 @@ class Client:
             error = error.about(f"no reply from {asked.model_type!r} after {tried} in {waited_s:.0f} s: {error}")
             log.warning(str(error))
         reply = unanswered(call, assigned, asked, error, effort)
-        self._ledger.append(call.request.place, call.body, reply, {"status": error.status, "cause": error.cause})
+        self._ledger.append(call.request.place, call.body, reply, {"status": error.status})
         if self._config.fallback_of(call.request.slot).policy is FallbackPolicy.abort:
             self.halt(error.about(f"{error}; fallback.policy=abort stops here, and what was paid for is kept"))
             raise await self._ended()

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,7 @@ class Ledger:
             self.changed = self._check_identity(directory / MANIFEST, identity)
             self._lines = self._read()
             self._stale = set[Place]()
+            """Places with calls on record, where the configuration has changed since."""
             if self.changed:
                 self._stale = {line.place for line in lines_on_record(self.path)}
         except BaseException:
@@ -129,9 +130,13 @@ class Ledger:
             return None
         return reply
 
-    def is_stale(self, place: Place) -> bool:
-        """Whether a call of this place was made under a configuration that has changed since."""
-        return place in self._stale
+    def is_superseded(self, place: Place, keys: Sequence[str]) -> bool:
+        """Whether the calls of a place were made under a configuration that has changed since, and are others now.
+
+        Args:
+            keys: Of the calls that would be made now.
+        """
+        return place in self._stale and not any(key in self._lines for key in keys)
 
     def append(self, place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[str, Any]) -> None:
         """Write one call; when this returns, the line has left the process.
@@ -264,6 +269,7 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
             "retries": reply.retries,
             "queued_s": reply.queued_s,
             "error": reply.error,
+            "cause": reply.cause,
             **facts,
         },
         option=orjson.OPT_APPEND_NEWLINE,
@@ -300,6 +306,7 @@ def _reply(line: Mapping[str, Any]) -> Reply:
         retries=tuple(line["retries"]),
         queued_s=line["queued_s"],
         error=line["error"],
+        cause=line.get("cause"),
         replayed=True,
     )
 

@@ -6,9 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from weakref import WeakSet
 
 from acausal.errors import ModelUnavailable
+from acausal.models.meter import GateReport, Meter, WidthChange
 from acausal.models.pace import Forecast, RequestPace, Spent, TokenPace
 from acausal.schema import Config, ModelConfig
 
@@ -22,17 +24,6 @@ class Dials:
     requests_per_minute: float | None
     tokens_per_minute: float | None
     max_concurrency: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class WidthChange:
-    """A step of the adaptive concurrency."""
-
-    at_s: float
-    """Seconds since the gate was made."""
-    width: int
-    """Calls in flight at most, from now on."""
-    cause: str
 
 
 class Slots:
@@ -52,14 +43,17 @@ class Slots:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._successes = 0
         self._shrunk_at_s = float("-inf")
-        self._made_at_s: float | None = None
-        self.history: list[WidthChange] = []
+        self.used_since_s: float | None = None
+        """On the loop's clock."""
+        self.history: deque[WidthChange] = deque(maxlen=_LONGEST_HISTORY)
+        self.changes = 0
+        """Changes of the width, also those that the history has dropped."""
 
     async def acquire(self) -> None:
         """Wait for a slot, first come first served."""
         loop = asyncio.get_running_loop()
-        if self._made_at_s is None:
-            self._made_at_s = loop.time()
+        if self.used_since_s is None:
+            self.used_since_s = loop.time()
         if self._in_flight < self.width and not self._waiting:
             self._in_flight += 1
             return
@@ -105,9 +99,10 @@ class Slots:
         self._note(cause)
 
     def _note(self, cause: str) -> None:
-        if len(self.history) < _LONGEST_HISTORY:
-            now_s = asyncio.get_running_loop().time()
-            self.history.append(WidthChange(round(now_s - (self._made_at_s or now_s), 3), self.width, cause))
+        now_s = asyncio.get_running_loop().time()
+        since_s = now_s if self.used_since_s is None else self.used_since_s
+        self.history.append(WidthChange(round(now_s - since_s, 3), self.width, cause))
+        self.changes += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +145,7 @@ class Gate:
         self._forecast = Forecast()
         self._turn = asyncio.Lock()
         self._paused_until_s = 0.0
-        self.sent = 0
-        self.queued_s = 0.0
-        self._first_sent_s: float | None = None
-        self._last_sent_s = 0.0
+        self._meters = WeakSet[Meter]()
 
     @asynccontextmanager
     async def passage(self, load: Load) -> AsyncIterator[Passage]:
@@ -175,7 +167,8 @@ class Gate:
             permits = await self._permits(load) if any(gate._is_paced for gate in gates) else []
             passage.sent_at_s = loop.time()
             passage.queued_s = passage.sent_at_s - came_s
-            self._count(passage)
+            for meter in self._meters:
+                meter.count(passage.queued_s, passage.sent_at_s)
             yield passage
             if passage.tokens is not None:
                 for gate, spent in zip(gates, permits, strict=False):
@@ -188,27 +181,33 @@ class Gate:
         """Nobody is sent for so long: the endpoint said so to one of us, and means all."""
         self._paused_until_s = max(self._paused_until_s, asyncio.get_running_loop().time() + seconds)
 
-    def paused_s(self) -> float:
-        """Seconds left of a pause."""
-        return max(0.0, self._paused_until_s - asyncio.get_running_loop().time())
+    def paused_s(self, now_s: float | None = None) -> float:
+        """Seconds left of a pause.
 
-    def share_used(self) -> float | None:
-        """Requests sent over those permitted, from the first to the last; None without a limit or a stretch of time."""
-        if self._dials.requests_per_minute is None or self._first_sent_s is None or self.sent < 2:
-            return None
-        minutes = (self._last_sent_s - self._first_sent_s) / 60
-        return (self.sent - 1) / (self._dials.requests_per_minute * minutes) if minutes > 0 else None
+        Args:
+            now_s: The loop's clock, where no loop runs.
+        """
+        return max(0.0, self._paused_until_s - (asyncio.get_running_loop().time() if now_s is None else now_s))
+
+    def meter(self) -> Meter:
+        """One that counts from now on, as long as somebody keeps it."""
+        slots = self.slots
+        meter = Meter(self._dials.requests_per_minute, slots.width if slots else None, slots.changes if slots else 0)
+        self._meters.add(meter)
+        return meter
+
+    def report(self, meter: Meter, model: str, endpoint: str) -> GateReport:
+        """What one of its meters has counted."""
+        changes: list[WidthChange] = []
+        if self.slots is not None and (fresh := self.slots.changes - meter.changes_before):
+            began_s = meter.first_sent_s - (self.slots.used_since_s or 0.0)
+            changes = list(self.slots.history)[-fresh:]
+            changes = [replace(change, at_s=round(max(0.0, change.at_s - began_s), 3)) for change in changes]
+        return GateReport(model, endpoint, meter.sent, meter.queued_s, meter.share_used(), meter.width, tuple(changes))
 
     @property
     def _is_paced(self) -> bool:
         return self._requests is not None or self._tokens is not None or self.paused_s() > 0
-
-    def _count(self, passage: Passage) -> None:
-        self.sent += 1
-        self.queued_s += passage.queued_s
-        self._last_sent_s = passage.sent_at_s
-        if self._first_sent_s is None:
-            self._first_sent_s = passage.sent_at_s
 
     async def _permits(self, load: Load) -> list[Spent | None]:
         """Permits of the model and of its endpoint, taken at the same moment: one held while the other is waited for

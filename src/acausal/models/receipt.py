@@ -53,6 +53,7 @@ def unanswered(call: Call, assigned: ModelConfig, asked: ModelConfig, error: Mod
         retries=tuple(effort.retries),
         queued_s=round(effort.queued_s, 6),
         error=str(error),
+        cause=error.cause,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from acausal.errors import ModelError, ModelUnavailable
 from acausal.models.breaker import Breaker
 from acausal.models.endpoint import Endpoint
 from acausal.models.limits import Gate, Load, Passage
+from acausal.models.meter import GateReport
 from acausal.models.retry import (
     OVERLOAD,
     Effort,
@@ -25,6 +27,20 @@ _CHARACTERS_PER_TOKEN = 3
 """On the safe side of English text: a first guess, replaced by what calls of the same kind use."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a model is being asked at a moment, and what keeps calls from it."""
+
+    paused_s: float
+    """Seconds left of a pause that its endpoint asked for."""
+    out_s: float | None
+    """Seconds since its outage began; None where there is none."""
+    probe_in_s: float
+    """Seconds until one call is let through to an absent model; 0: one is on its way."""
+    gone: bool
+    """Whether it is not asked again in this run."""
+
+
 class Route:
     """One model of one cell, with everything that stands between a call and it.
 
@@ -36,6 +52,8 @@ class Route:
         self.model = model
         self.endpoint = endpoint
         self.gate = gate
+        self.meter = gate.meter()
+        self._under_way: dict[int, Effort] = {}
         self.breaker = Breaker(cooldown_s=max(model.retry_delay, 0.001), patience_s=outage_patience_s(model))
 
     async def travel(
@@ -65,7 +83,29 @@ class Route:
         async def attempt() -> _T:
             return await self._attempt(send, effort, load)
 
-        return await with_retries(attempt, self.model, effort, goes_on=goes_on)
+        self._under_way[id(effort)] = effort
+        try:
+            return await with_retries(attempt, self.model, effort, goes_on=goes_on)
+        finally:
+            del self._under_way[id(effort)]
+
+    @property
+    def retries_under_way(self) -> int:
+        """Retries so far of the calls that have not ended."""
+        return sum(len(effort.retries) for effort in list(self._under_way.values()))
+
+    def standing(self, now_s: float) -> Standing:
+        """Whether the model is being asked.
+
+        Args:
+            now_s: The loop's clock; another thread may ask.
+        """
+        out_s, probe_in_s = self.breaker.outage(now_s)
+        return Standing(self.gate.paused_s(now_s), out_s, probe_in_s, self.breaker.gone is not None)
+
+    def report(self) -> GateReport:
+        """What has been taken of the model's limits since this route was made."""
+        return self.gate.report(self.meter, self.model.model_type, self.model.endpoint.name)
 
     async def _attempt(self, send: Callable[[Passage], Awaitable[_T]], effort: Effort, load: Load) -> _T:
         while True:

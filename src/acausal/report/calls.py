@@ -13,7 +13,7 @@ from acausal.errors import ConfigError
 from acausal.models.ledger import Line
 from acausal.progress import Tally
 from acausal.records import Place, Purpose, Reply
-from acausal.report.rows import dollars
+from acausal.report.rows import dollars, seconds
 
 WIDTH = 80
 KEY_LETTERS = 8
@@ -184,6 +184,7 @@ def _served(reply: Reply) -> str:
 def _effort(reply: Reply) -> str:
     """What the call took, and how its reply ended."""
     tries = "1 attempt" if reply.attempts == 1 else f"{reply.attempts} attempts"
+    tries += f" (again after {', '.join(reply.retries)})" if reply.retries else ""
     took = [tries, *([_seconds(reply)] if reply.latency_s is not None else [])]
     if reply.error is None:
         took += [f"{reply.tokens_in} tokens in, {reply.tokens_out} out", f"cost {dollars(reply.cost_usd)}"]
@@ -193,8 +194,7 @@ def _effort(reply: Reply) -> str:
 
 
 def _seconds(reply: Reply) -> str:
-    seconds = reply.latency_s
-    return "" if seconds is None else f"{seconds:.2f} s" if seconds < 100 else f"{seconds:.0f} s"
+    return "" if reply.latency_s is None else seconds(reply.latency_s)
 
 
 def _texts(line: Line) -> Iterator[str]:

@@ -11,15 +11,22 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from acausal.analysis.inference import Estimate
 from acausal.analysis.rates import cooperation_rate, cross_model, legible_share, within_model
 from acausal.game import Payoffs
 from acausal.records import Decision
-from acausal.report.rows import dollars, interval, percent, rate_rows
+from acausal.report.call_table import call_rows, concurrency_lines
+from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
 from acausal.report.tables import write_text
 
 MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""
+
+_LEGEND = (
+    "All calls on record, of every run into this directory, also those that a later prompt has replaced. Retries: "
+    "attempts that failed and were followed by another, by cause. Substituted: replies that another model gave for "
+    "this one. p50, p95, p99: latency of the attempts that were answered. Tokens: in + out. Waited: for the model's "
+    "limits, on average per attempt. Limit used: requests sent of those that rate_limit permits, in the last run."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +80,19 @@ def findings(report: CellReport) -> list[str]:
     """What the cell shows, in plain sentences with their uncertainty."""
     summary, decisions = report.summary, report.decisions
     rate = cooperation_rate(decisions)
+    assigned = intention_to_treat(decisions)
     if rate is None:
-        return [f"No estimate: none of {summary['decisions']} decisions is legible and from the model assigned."]
+        none = f"No estimate: none of {summary['decisions']} decisions is legible and from the model assigned."
+        return [none, *assigned]
     said = [
-        f"{percent(rate.value)} of {rate.n} decisions cooperate ({_certainty(rate)}); "
+        f"{percent(rate.value)} of {rate.n} decisions cooperate ({certainty(rate)}); "
         f"{percent(legible_share(decisions))} of {summary['decisions']} decisions are legible."
     ]
     within, cross = within_model(decisions), cross_model(decisions)
     if within is not None and cross is not None:
         said.append(
-            f"Between agents of the same model {percent(within.value)} of {within.n} cooperate ({_certainty(within)}), "
-            f"between agents of different models {percent(cross.value)} of {cross.n} ({_certainty(cross)})."
+            f"Between agents of the same model {percent(within.value)} of {within.n} cooperate ({certainty(within)}), "
+            f"between agents of different models {percent(cross.value)} of {cross.n} ({certainty(cross)})."
         )
     missing = summary["decisions"] - rate.n
     if missing:
@@ -93,8 +102,8 @@ def findings(report: CellReport) -> list[str]:
             f"and {percent(high)} (all cooperate)."
         )
     if summary["substituted"]:
-        said.append(f"Served by a substitute, and in no rate: {summary['substituted']}.")
-    return said
+        said.append(f"Served by a substitute, and in no rate above: {summary['substituted']}.")
+    return [*said, *assigned]
 
 
 def _words(report: CellReport, directory: Path) -> dict[str, Any]:
@@ -122,6 +131,9 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "population": ", ".join(f"{count} × {report.models[slot]}" for slot, count in report.seats.items()),
         "told": report.disclosure or "Nothing about the other participants.",
         "cost": dollars(cost),
+        "calls": call_rows(summary["calls_by_model"]),
+        "legend": _LEGEND,
+        "concurrency": concurrency_lines(summary["calls_by_model"]),
         "figures": [
             {
                 "title": path.stem.replace("_", " "),
@@ -156,12 +168,6 @@ def _cell(text: str) -> str:
 
 def _points(payoffs: Payoffs) -> tuple[float, float, float, float]:
     return payoffs.temptation, payoffs.reward, payoffs.punishment, payoffs.sucker
-
-
-def _certainty(rate: Estimate) -> str:
-    if rate.low is None:
-        return rate.method
-    return f"95 % interval {interval(rate)} over {rate.clusters} replicates: {rate.method}"
 
 
 def _decisions(number: int) -> str:

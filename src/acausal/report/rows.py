@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acausal.analysis.inference import Estimate
-from acausal.analysis.rates import cooperation_rate, grouped
+from acausal.analysis.rates import by_model, cooperation_rate, grouped
 from acausal.records import Decision, Status
 
 ALL_MODELS = "all models"
@@ -48,11 +48,40 @@ def interval(estimate: Estimate | None) -> str:
     return f"{estimate.low * 100:.1f}–{estimate.high * 100:.1f} %"
 
 
+def certainty(rate: Estimate) -> str:
+    """How sure a rate is: its interval and where that comes from, or why there is none."""
+    if rate.low is None:
+        return rate.method
+    return f"95 % interval {interval(rate)} over {rate.clusters} replicates: {rate.method}"
+
+
+def intention_to_treat(decisions: Sequence[Decision]) -> list[str]:
+    """The rate by the model assigned, whoever answered, in a sentence; none where nobody stood in for anybody."""
+    if not any(decision.substituted for decision in decisions):
+        return []
+    rate = cooperation_rate(decisions, intention_to_treat=True)
+    if rate is None:
+        return []
+    models = {d.agent_model for d in decisions}
+    replaced = sorted({d.agent_model for d in decisions if d.substituted}) if len(models) > 1 else []
+    own = by_model((d for d in decisions if d.agent_model in replaced), intention_to_treat=True)
+    of_models = "".join(f"; {model} {percent(one.value)} of {one.n}" for model, one in own.items() if one is not None)
+    return [
+        f"Counted for the model assigned whoever answered (intention to treat): {percent(rate.value)} of {rate.n} "
+        f"decisions cooperate ({certainty(rate)}){of_models}."
+    ]
+
+
 def dollars(usd: float | None) -> str:
     """A cost as it is printed: `$0.00`, `$0.0146`, `unknown`."""
     if usd is None:
         return "unknown"
     return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4f}"
+
+
+def seconds(value_s: float | None) -> str:
+    """A short time as it is printed: `0.84 s`, `120 s`, or a dash."""
+    return "–" if value_s is None else f"{value_s:.2f} s" if value_s < 100 else f"{value_s:,.0f} s"
 
 
 def _row(model: str, round_: int | None, decisions: Sequence[Decision]) -> RateRow:
