@@ -142,7 +142,8 @@ class Progress:
             self.calls.add(reply)
         self.tally.count_reply(reply)
         if not self._live and not self._off and time.monotonic() - self._told > HEARTBEAT_S:
-            self._say("; ".join([self._done(), self._left(), *self._absences().values()]))
+            absences = (f"{model} {why}" for model, why in self._absences().items())
+            self._say("; ".join([self._done(), self._left(), *absences]))
 
     def on_remark(self, remark: str) -> None:
         """Something the user should know; said whatever the mode."""
