@@ -146,7 +146,8 @@ def test_retry_after_pauses_every_call_of_the_model_and_none_of_another(tmp_path
 def test_an_overload_narrows_the_way_and_success_widens_it_again(tmp_path: Path) -> None:
     config = changed(parallel({"a": 8}, replicates=5), max_concurrency=16, retry_delay=0.001)
     fault = replace(FAULTS["529"], requests=range(60, 64))
-    requests = play(config, tmp_path, faults=(fault,), latency_s=0.03).requests
+    requests = play(config, tmp_path, faults=(fault,), latency_s=0.15, latency_spread=0.3).requests
+    # A wide way is full but for the moments between a reply and the next request.
     struck = [number for number, request in enumerate(requests) if request.fault]
     assert struck == [59, 60, 61, 62]
     heard_s = max(requests[number].answered_at_s or 0.0 for number in struck)
@@ -155,6 +156,6 @@ def test_an_overload_narrows_the_way_and_success_widens_it_again(tmp_path: Path)
         return sum(other.at_s <= at_s < (other.answered_at_s or at_s) for other in requests)
 
     after = [request.at_s for request in requests if request.at_s > heard_s]
-    assert max(in_flight(request.at_s) for request in requests[: struck[0]]) == 16
-    assert max(map(in_flight, after[16:24])) <= 10, "halved to 8, and 24 successes widen that by 2"
-    assert max(map(in_flight, after[-60:])) == 16
+    assert max(in_flight(request.at_s) for request in requests[: struck[0]]) >= 14
+    assert max(map(in_flight, after[12:24])) <= 10, "halved to 8, and 24 successes widen that by 2"
+    assert max(map(in_flight, after[24:])) >= 14
