@@ -43,7 +43,7 @@ def test_every_scenario_composes_with_every_roster(composed: Callable[..., Confi
     config = composed(f"scenario={scenario}", f"roster={roster}")
     assert config.scenario.name == scenario
     assert config.roster == roster
-    assert sum(config.seats.values()) == config.num_agents == 10
+    assert sum(config.seats.values()) == config.num_agents == (2 if scenario == "test_small" else 10)
 
 
 @pytest.mark.parametrize("group", ["condition", "game", "protocol"])
