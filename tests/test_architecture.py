@@ -13,7 +13,7 @@ ROOT = Path(acausal.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
-    ["schema", "config", "complaint", "stored"],
+    ["schema", "config", "complaint", "stored", "earlier", "migrate"],
     ["records", "provenance"],
     ["design"],
     ["models"],
@@ -42,7 +42,7 @@ FENCES = {
     "mlflow": ["tracking.py"],
     "hydra": ["config.py", "launch.py"],
     "omegaconf": ["schema.py", "config.py", "stored.py", "launch.py"],
-    "yaml": ["stored.py"],
+    "yaml": ["stored.py", "earlier.py", "migrate.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],
     "packaging": ["doctor/machine.py"],

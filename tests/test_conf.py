@@ -6,11 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
-from acausal.config import check, conf_dir, from_hydra
+from acausal.config import conf_dir
 from acausal.schema import Config
 
 FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml"))
@@ -43,23 +40,13 @@ def test_every_scenario_composes_with_every_roster(composed: Callable[..., Confi
     config = composed(f"scenario={scenario}", f"roster={roster}")
     assert config.scenario.name == scenario
     assert config.roster == roster
-    assert sum(config.seats.values()) == config.num_agents == 10
+    assert sum(config.seats.values()) == config.num_agents == (2 if scenario == "test_small" else 10)
 
 
 @pytest.mark.parametrize("group", ["condition", "game", "protocol"])
 def test_every_option_is_called_as_its_file(composed: Callable[..., Config], group: str) -> None:
     for name in options(group):
         assert getattr(composed(f"{group}={name}"), group).name == name
-
-
-@pytest.mark.parametrize("name", options("experiment"))
-def test_every_cell_of_every_experiment_composes(name: str) -> None:
-    params = OmegaConf.load(conf_dir() / "experiment" / f"{name}.yaml").hydra.sweeper.params
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        for key, values in params.items():
-            for value in str(values).split(","):
-                check(from_hydra(compose("config", [f"experiment={name}", f"{key}={value}"])))
 
 
 def test_the_original_studys_models_are_there(composed: Callable[..., Config]) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import doctor, estimate, ledger, models, resume, serve
+from acausal.commands import doctor, estimate, ledger, migrate, models, resume, serve
 from acausal.errors import AcausalError
 
 
@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Command] = {
     "doctor": doctor,
     "models": models,
     "serve": serve,
+    "migrate": migrate,
 }
 RUN = "run"
 
