@@ -26,12 +26,8 @@ def complaint(error: Exception) -> str:
         return f"{full_key[1]} is not a key of the configuration{nearest(unknown[1], _keys(unknown[2]))}; {_SEE_ALL}"
     if (unknown := re.search(r"Key '(.+)' is not in struct", text)) and full_key:
         return f"{full_key[1]} is not bound: a model slot is added with +model@models.{unknown[1]}=NAME; {_SEE_ALL}"
-    if scalar := re.search(
-        r"(?:Invalid type assigned|Merge error): .* is not a subclass of PowerConfig. value: (.+)", text
-    ):
-        return (
-            f"game.power has keys of its own, so it cannot be {scalar[1]}: set game.power.mean={scalar[1]}; {_SEE_ALL}"
-        )
+    if scalar := re.search(r"is not a subclass of PowerConfig\. value: (.+)", text):
+        return f"game.power has keys of its own, so it cannot be {scalar[1]}: set game.power.mean instead; {_SEE_ALL}"
     said = [line.strip().rstrip(".") for line in text.splitlines()]
     return "; ".join(dict.fromkeys(line for line in said if line and not _NOISE.match(line)))
 

@@ -58,7 +58,14 @@ ORDERS = {
     GameKind.public_goods: ("T > R > P > S",),
 }
 """The chains that must all hold."""
-_TITLES = {GameKind.prisoners_dilemma: "prisoner's dilemma"}
+_TITLES = {
+    GameKind.prisoners_dilemma: "prisoner's dilemma",
+    GameKind.stag_hunt: "stag hunt",
+    GameKind.chicken: "game of chicken",
+    GameKind.harmony: "harmony game",
+    GameKind.deadlock: "deadlock",
+    GameKind.public_goods: "public goods game",
+}
 _EXAMPLES = {
     GameKind.prisoners_dilemma: "5, 3, 1, 0",
     GameKind.stag_hunt: "3, 4, 2, 0",
@@ -111,8 +118,8 @@ class Payoffs:
 
     def scaled(self, stakes: float) -> Payoffs:
         """The same game with every payoff multiplied by a positive number."""
-        scaled = (point * stakes for point in self.points)
-        return replace(self, **dict(zip(NAMES.values(), scaled, strict=True)))
+        temptation, reward, punishment, sucker = (point * stakes for point in self.points)
+        return Payoffs(temptation, reward, punishment, sucker, self.kind)
 
     @property
     def r_star(self) -> float | None:
@@ -221,7 +228,7 @@ def factor(rule: PowerRule, own: float, other: float) -> float:
 
 def title(kind: GameKind) -> str:
     """A kind of game in words."""
-    return _TITLES.get(kind, kind.value.replace("_", " "))
+    return _TITLES[kind]
 
 
 def _spelled(chain: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from acausal import provenance
 from acausal.analysis.rates import CallTotals, by_round, by_round_and_model, round_summaries, summary
+from acausal.analysis.rules import game_summary
 from acausal.config import fingerprint, identity
 from acausal.design.population import population, seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
@@ -47,7 +48,7 @@ def write_outputs(
     """
     decisions = [decision for tournament in tournaments for decision in tournament.decisions]
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
-    results = Results(decisions, strategies, summary(decisions, totals))
+    results = Results(decisions, strategies, summary(decisions, totals) | game_summary(config, decisions))
     write_tables(config, directory, decisions, strategies)
     write_json(directory / "summary.json", results.summary)
     figures = write_figures(directory, decisions)

@@ -50,9 +50,8 @@ class Asker:
         """Ask an agent for its strategy of a round."""
         place = Place(replicate, round_, agent.id, Purpose.STRATEGY)
         seed = placed_seed(self._config.seed, "strategy", replicate, round_, agent.id)
-        reply = await self._model.complete(
-            Request(place, agent.model, self._prompts.strategy(power=agent.power), (), seed)
-        )
+        messages = self._prompts.strategy(power=agent.power)
+        reply = await self._model.complete(Request(place, agent.model, messages, (), seed))
         text, status, reason = read_strategy(reply)
         return StrategyRecord(
             replicate=replicate,
