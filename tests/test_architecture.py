@@ -13,6 +13,7 @@ ROOT = Path(acausal.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
+    ["game_schema"],
     ["schema", "config", "complaint", "stored", "earlier", "migrate"],
     ["records", "provenance"],
     ["design"],
@@ -41,7 +42,7 @@ FENCES = {
     "aiohttp": ["models"],
     "mlflow": ["tracking.py"],
     "hydra": ["config.py", "launch.py"],
-    "omegaconf": ["schema.py", "config.py", "stored.py", "launch.py"],
+    "omegaconf": ["game_schema.py", "schema.py", "config.py", "stored.py", "launch.py"],
     "yaml": ["stored.py", "earlier.py", "migrate.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],

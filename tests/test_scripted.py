@@ -91,7 +91,7 @@ def test_the_constant_personas_say_their_label(protocol: str) -> None:
 
 
 @given(label_pairs, payoffs)
-def test_cooperation_is_the_label_whose_mutual_outcome_pays_more(
+def test_cooperation_is_the_label_by_which_the_other_gets_more(
     labels: tuple[str, str], points: Sequence[float]
 ) -> None:
     asked = question(labels=labels, points=points)
@@ -121,7 +121,7 @@ def test_a_strategy_is_one_sentence_in_the_words_of_the_prompt(persona: Persona)
 @pytest.mark.parametrize("persona", PERSONAS.values(), ids=list(PERSONAS))
 def test_a_prompt_without_a_game_gets_no_action(persona: Persona) -> None:
     assert persona(Question((Message("user", "Reply with one word, COOPERATE or DEFECT."),), 0)) == NO_GAME
-    assert persona(question(points=(0, 3, 3, 5))) == NO_GAME
+    assert persona(question(points=(1, 3, 1, 3))) == NO_GAME, "what the other does changes nothing"
 
 
 def test_a_schema_in_other_words_than_the_prompt_gets_no_action() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from acausal import schema
+from acausal import game_schema, schema
 from acausal.config import nearest
 
 _NOISE = re.compile(r"^(full_key|object_type|reference_type|provider|Config search path|See https)")
@@ -26,6 +26,8 @@ def complaint(error: Exception) -> str:
         return f"{full_key[1]} is not a key of the configuration{nearest(unknown[1], _keys(unknown[2]))}; {_SEE_ALL}"
     if (unknown := re.search(r"Key '(.+)' is not in struct", text)) and full_key:
         return f"{full_key[1]} is not bound: a model slot is added with +model@models.{unknown[1]}=NAME; {_SEE_ALL}"
+    if scalar := re.search(r"is not a subclass of PowerConfig\. value: (.+)", text):
+        return f"game.power has keys of its own, so it cannot be {scalar[1]}: set game.power.mean instead; {_SEE_ALL}"
     said = [line.strip().rstrip(".") for line in text.splitlines()]
     return "; ".join(dict.fromkeys(line for line in said if line and not _NOISE.match(line)))
 
@@ -39,5 +41,5 @@ def _no_such_file(group: str | None, name: str, options: list[str]) -> str:
 
 def _keys(name: str) -> list[str]:
     """The keys of one dataclass of the schema, by its name."""
-    kind = getattr(schema, name, None)
+    kind = getattr(schema, name, None) or getattr(game_schema, name, None)
     return [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []

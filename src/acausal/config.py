@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from acausal.errors import ConfigError
+from acausal.game_schema import check_power, check_stakes
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 
 OPERATIONAL = (
@@ -172,6 +173,8 @@ def check(config: Config) -> None:
         raise ConfigError(f"game.labels must be two different words, but both are {labels.cooperate!r}")
     if not labels.cooperate.strip() or not labels.defect.strip():
         raise ConfigError("game.labels must not be empty: give each action a word")
+    check_stakes(config.game.stakes)
+    check_power(config.game.power, config.game.kind)
     _ = config.payoffs
 
 

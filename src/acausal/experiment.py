@@ -180,6 +180,8 @@ def _show(cell: Cell, results: Results, run: Run | None, console: Console, chang
         lines.append(f"changed  {changed}: {again} calls asked again because of it, {kept} kept")
     if run is not None:
         lines.append(f"MLflow   {ui_command()}" if run.warning is None else f"warning  {run.warning}")
+    if summary["game"]["warning"] is not None:
+        lines.append(f"warning  {summary['game']['warning']}")
     if summary["failed"] and summary["cooperation_rate"] is not None:  # without an estimate the same command asks again
         lines.append(f"failed   {summary['failed']} decisions; ask again with: {cell.command} retry_failed=true")
     for line in lines:

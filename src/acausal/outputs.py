@@ -11,6 +11,7 @@ from typing import Any
 from acausal import provenance
 from acausal.analysis.calls import call_summaries, calls_by_model
 from acausal.analysis.rates import CallTotals, by_round, by_round_and_model, round_summaries, summary
+from acausal.analysis.rules import game_summary
 from acausal.config import fingerprint, identity
 from acausal.design.population import population, seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
@@ -57,7 +58,7 @@ def write_outputs(
     decisions = [decision for tournament in tournaments for decision in tournament.decisions]
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
     calls = calls_by_model(call_summaries(line.reply for line in lines_on_record(directory / FILE)), gates)
-    results = Results(decisions, strategies, summary(decisions, totals, calls))
+    results = Results(decisions, strategies, summary(decisions, totals, calls) | game_summary(config, decisions))
     write_tables(config, directory, decisions, strategies)
     write_json(directory / "summary.json", results.summary)
     figures = write_figures(directory, decisions)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from acausal.config import check_keys, identity
 from acausal.design.population import Agent, population, seat_seed
+from acausal.design.power import empowered
 from acausal.design.prompts import Prompts
 from acausal.design.schedule import schedule
 from acausal.design.seeds import placed_seed
@@ -64,19 +65,25 @@ def probe(
 
 async def _ask(config: Config, client: Client) -> None:
     asker = Asker(config, Prompts(config), client)
-    agents = population(config.seats, seed=seat_seed(config.seed, 1), power=config.game.power)
+    seated = {agent.id: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
+    agents = tuple(empowered(config, 1, 1, seated, ()).values())
     first = _first(agents, config.probe, lambda agent: agent.model)
     strategies: dict[int, StrategyRecord] = {}
     if config.protocol.strategy is not None:
         written = await _all(asker.strategy(agent, 1, 1) for agent in first)
         strategies = {record.agent: record for record in written}
     fixtures = schedule(len(agents), seed=placed_seed(config.seed, "schedule", 1, 1))
-    places = {
-        agent: Place(1, 1, agent, Purpose.DECISION, fixture.match, fixture.agents[1 - seat])
-        for fixture in fixtures
-        for seat, agent in enumerate(fixture.agents)
-        if fixture.meetings[seat] == 1
-    }
+    everybody = {agent.id: Place(1, 1, agent.id, Purpose.DECISION, match=1) for agent in agents}
+    places = (
+        everybody
+        if config.public_goods is not None
+        else {
+            agent: Place(1, 1, agent, Purpose.DECISION, fixture.match, fixture.agents[1 - seat])
+            for fixture in fixtures
+            for seat, agent in enumerate(fixture.agents)
+            if fixture.meetings[seat] == 1
+        }
+    )
     await _all(
         asker.decision(agent, places[agent.id], strategies.get(agent.id), (), 1)
         for agent in _first(first, config.probe, asker.deciding_slot)

@@ -102,11 +102,11 @@ class Progress:
         self._matches_of_round: Counter[tuple[int, int]] = Counter()
         agents = config.num_agents
         rounds = config.num_rounds * config.replicates
-        self._matches_per_round = agents * (agents - 1) // 2
+        self._matches_per_round = config.matches_per_round
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
         strategies = agents if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * (strategies + 2 * self._matches_per_round)
+        self._total_calls = rounds * (strategies + agents * config.decisions_per_agent)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

@@ -43,12 +43,15 @@ class Place:
     match: int | None = None
     """Number of the match within the round; None for a strategy."""
     coplayer: int | None = None
+    """None also where everybody plays with all others at once."""
 
     @property
     def in_words(self) -> str:
         """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`."""
         words = f"replicate {self.replicate}, round {self.round}, agent {self.agent}, {self.purpose}"
-        return words if self.match is None else f"{words}, match {self.match} with agent {self.coplayer}"
+        if self.match is None:
+            return words
+        return f"{words}, match {self.match} with {'all' if self.coplayer is None else f'agent {self.coplayer}'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +138,14 @@ class Decision:
     matchday: int
     match: int
     agent: int
-    coplayer: int
+    coplayer: int | None
+    """None where everybody plays with all others at once; its two models are None then too."""
     model: str
     """Model assigned to decide: the agent's own, or `sub_model`."""
-    coplayer_model: str
+    coplayer_model: str | None
     agent_model: str
     """Model that sits in the agent's seat; differs from `model` only under a `sub_model`."""
-    coplayer_agent_model: str
+    coplayer_agent_model: str | None
     served_by: str | None
     substituted: bool
     condition: str
@@ -166,13 +170,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class MatchRecord:
-    """Two agents, one turn."""
+    """Two agents, one turn; of an n-player game: everybody, once."""
 
     replicate: int
     round: int
     matchday: int
     match: int
-    decisions: tuple[Decision, Decision]
+    decisions: tuple[Decision, ...]
 
     @property
     def is_void(self) -> bool:

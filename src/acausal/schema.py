@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from acausal.game import Payoffs
+from acausal.game import GameKind, Payoffs, PublicGoods
+from acausal.game_schema import GameConfig
 
 
 class EndpointKind(Enum):
@@ -202,35 +203,6 @@ class ConditionConfig:
 
 
 @dataclass
-class PayoffsConfig:
-    """Points per match: temptation > reward > punishment > sucker."""
-
-    temptation: float = 5
-    reward: float = 3
-    punishment: float = 1
-    sucker: float = 0
-
-
-@dataclass
-class LabelsConfig:
-    """The words for the two actions, as agents read and write them."""
-
-    cooperate: str = "COOPERATE"
-    defect: str = "DEFECT"
-
-
-@dataclass
-class GameConfig:
-    """The rules."""
-
-    name: str = MISSING
-    payoffs: PayoffsConfig = field(default_factory=PayoffsConfig)
-    labels: LabelsConfig = field(default_factory=LabelsConfig)
-    power: float = 100
-    """Every agent's power; recorded, without effect on payoffs."""
-
-
-@dataclass
 class ProtocolConfig:
     """How a decision comes about, and in which words (Jinja templates)."""
 
@@ -322,5 +294,24 @@ class Config:
 
     @property
     def payoffs(self) -> Payoffs:
-        """The payoff matrix in force."""
-        return Payoffs(**asdict(self.game.payoffs))
+        """The payoff matrix in force, stakes included; of public goods, its corners."""
+        if self.public_goods is not None:
+            return self.public_goods.corners
+        return Payoffs(**asdict(self.game.payoffs), kind=self.game.kind).scaled(self.game.stakes)
+
+    @property
+    def public_goods(self) -> PublicGoods | None:
+        """The n-player game in force, stakes included; None where the game is played in pairs."""
+        if self.game.kind is not GameKind.public_goods:
+            return None
+        return PublicGoods(self.num_agents, **asdict(self.game.public_goods)).scaled(self.game.stakes)
+
+    @property
+    def decisions_per_agent(self) -> int:
+        """How often an agent decides in a round."""
+        return self.num_agents - 1 if self.public_goods is None else 1
+
+    @property
+    def matches_per_round(self) -> int:
+        """Of public goods: one, with everybody in it."""
+        return self.num_agents * self.decisions_per_agent // 2 if self.public_goods is None else 1

@@ -61,7 +61,7 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
             quoted = loads[kind].quotes / loads[kind].calls * len((strategy.reply.text or "").strip().encode())
         _settle(settled[kind], call, quoted)
         if is_strategy and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            load, without = loads[decision], config.num_agents - 1
+            load, without = loads[decision], config.decisions_per_agent
             settled[decision].calls += without
             settled[decision].prompt_bytes += without * load.least_bytes / load.calls
     return dict(settled)
@@ -77,12 +77,12 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
         place = call.place
         done[place.replicate, place.agent, place.round, place.purpose] += 1
         if place.purpose is Purpose.STRATEGY and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            done[place.replicate, place.agent, place.round, Purpose.DECISION] += config.num_agents - 1
+            done[place.replicate, place.agent, place.round, Purpose.DECISION] += config.decisions_per_agent
 
     def left(replicate: int, agent: int) -> int:
         steps = 0
         for round_ in range(1, config.num_rounds + 1):
-            decisions = config.num_agents - 1 - done[replicate, agent, round_, Purpose.DECISION]
+            decisions = config.decisions_per_agent - done[replicate, agent, round_, Purpose.DECISION]
             steps += decisions if config.condition.shows.own_matches else min(1, decisions)
             steps += config.protocol.strategy is not None and not done[replicate, agent, round_, Purpose.STRATEGY]
         return steps

@@ -60,7 +60,7 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
         ConfigError: A prompt does not render.
     """
     agents = config.num_agents
-    per_round = agents * (agents - 1) + (agents if config.protocol.strategy is not None else 0)
+    per_round = agents * config.decisions_per_agent + (agents if config.protocol.strategy is not None else 0)
     count = _played if per_round * config.num_rounds <= played_up_to else _sampled
     labels = sorted(Prompts(config).labels.items(), key=lambda label: len(label[1].encode()))
     least, most = (asyncio.run(count(config, action)) for action, _ in labels)
@@ -134,7 +134,7 @@ async def _sampled(config: Config, action: Action) -> Mapping[Kind, _Tally]:
             for kind, tally in recorder.tallies.items():
                 total[kind].add(tally, times)
         asked: dict[int, _Tally] = {}
-        for meeting in _depths(config.num_agents - 1):
+        for meeting in _depths(config.decisions_per_agent):
             recorder = _Recorder(config, action)
             await _decide(Asker(config, prompts, recorder), agent, strategy, meeting, action)
             ((kind, asked[meeting]),) = recorder.tallies.items()

@@ -81,7 +81,8 @@ def by_round_and_model(decisions: Sequence[Decision]) -> dict[str, dict[int, Est
 
 def matrix(decisions: Iterable[Decision]) -> dict[tuple[str, str], Estimate | None]:
     """(model, co-player's model) → rate of the first against the second; pairs that never met are absent."""
-    met = grouped(decisions, lambda d: (d.agent_model, d.coplayer_agent_model))
+    paired = (decision for decision in decisions if decision.coplayer_agent_model is not None)
+    met = grouped(paired, lambda d: (d.agent_model, d.coplayer_agent_model or ""))
     return {pair: cooperation_rate(own) for pair, own in met.items()}
 
 
@@ -91,8 +92,8 @@ def within_model(decisions: Iterable[Decision]) -> Estimate | None:
 
 
 def cross_model(decisions: Iterable[Decision]) -> Estimate | None:
-    """The rate among agents of different models meeting each other."""
-    return cooperation_rate(d for d in decisions if d.agent_model != d.coplayer_agent_model)
+    """The rate among agents of different models meeting each other; None where nobody meets one other."""
+    return cooperation_rate(d for d in decisions if d.coplayer_agent_model not in (None, d.agent_model))
 
 
 def legible_share(decisions: Sequence[Decision]) -> float | None:

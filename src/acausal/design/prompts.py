@@ -13,7 +13,7 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from acausal.errors import ConfigError
-from acausal.game import Action
+from acausal.game import NAMES, Action, PowerRule
 from acausal.records import Message
 from acausal.schema import Config
 
@@ -45,23 +45,29 @@ class Prompts:
             "num_coplayers": config.num_agents - 1,
             "cooperate": game.labels.cooperate,
             "defect": game.labels.defect,
-            "temptation": game.payoffs.temptation,
-            "reward": game.payoffs.reward,
-            "punishment": game.payoffs.punishment,
-            "sucker": game.payoffs.sucker,
+            **{name: getattr(config.payoffs, name) for name in NAMES.values()},
             "points": points,
+            "number": number,
         }
+        if config.public_goods is not None:
+            self._words |= {"endowment": config.public_goods.endowment, "multiplier": config.public_goods.multiplier}
         disclosure = self._compiled("condition.disclosure", config.condition.disclosure)
         self._words["disclosure"] = disclosure()
-        self._system = self._compiled("protocol.system", config.protocol.system)()
-        self._strategy = self._compiled("protocol.strategy", config.protocol.strategy or "")
-        self._decision = self._compiled("protocol.decision", config.protocol.decision)
+        own, usual = game.wording, config.protocol  # a game that is not played in pairs brings its own words
+        self._system = self._compiled("protocol.system", own.system or usual.system)()
+        self._strategy = self._compiled("protocol.strategy", own.strategy or usual.strategy or "")
+        self._decision = self._compiled("protocol.decision", own.decision or usual.decision)
+        self._power_rule = game.power.rule
+        sentence = game.power.sentence if game.power.told else ""
+        self._power = self._compiled("game.power.sentence", sentence)
 
-    def strategy(self) -> tuple[Message, ...]:
+    def strategy(self, *, power: float = 100.0) -> tuple[Message, ...]:
         """The messages that ask for this round's strategy."""
-        return self._messages(self._strategy())
+        return self._messages(self._strategy(), power)
 
-    def decision(self, *, strategy: str | None, history: Sequence[PastMatch], coplayer: str) -> tuple[Message, ...]:
+    def decision(
+        self, *, strategy: str | None, history: Sequence[PastMatch], coplayer: str, power: float = 100.0
+    ) -> tuple[Message, ...]:
         """The messages that ask for one decision.
 
         Args:
@@ -69,15 +75,17 @@ class Prompts:
             history: The agent's own earlier matches of this round, in schedule order; empty where the condition
                 shows none.
             coplayer: Anonymous id of the co-player.
+            power: The agent's own of this round, shown only where the game tells it.
         """
         shown = [
             {"coplayer": match.coplayer, "own": self.labels[match.own], "other": self.labels[match.other]}
             for match in history
         ]
-        return self._messages(self._decision(strategy=strategy, history=shown, coplayer=coplayer))
+        return self._messages(self._decision(strategy=strategy, history=shown, coplayer=coplayer), power)
 
-    def _messages(self, user: str) -> tuple[Message, ...]:
-        return (Message("system", self._system), Message("user", user))
+    def _messages(self, user: str, power: float) -> tuple[Message, ...]:
+        told = self._power(power=number(power), factor=factor_in_words(self._power_rule, power))
+        return (Message("system", self._system), Message("user", f"{told}\n{user}" if told else user))
 
     def _compiled(self, key: str, template: str) -> Callable[..., str]:
         """A template of conf/, compiled once: compiling costs more than the whole rest of a call."""
@@ -99,11 +107,26 @@ class Prompts:
         return render
 
 
-def points(number: float) -> str:
+def points(amount: float) -> str:
     """A payoff in words: `3 points`, `1 point`, `0.5 points`."""
-    return f"{number:g} point" if number == 1 else f"{number:g} points"
+    return f"{number(amount)} point" if amount == 1 else f"{number(amount)} points"
 
 
-def anonymous_id(number: int) -> str:
+def number(amount: float) -> str:
+    """A number as agents read it."""
+    return f"{amount:g}"
+
+
+def factor_in_words(rule: PowerRule, power: float) -> str:
+    """What an agent of some power has its points multiplied by, as it is told."""
+    words = {
+        PowerRule.constant: number(power / 100),
+        PowerRule.log: f"the natural logarithm of {number(power / 100)}",
+        PowerRule.relative: "the other participant's power, divided by yours",
+    }
+    return words[rule]
+
+
+def anonymous_id(meeting: int) -> str:
     """What the n-th co-player of a round is called, n from 1."""
-    return f"participant {number}"
+    return f"participant {meeting}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,8 @@ NO_GAME = "I find no game in this message that I know how to play."
 """The answer where a prompt lists no payoffs, or a schema demands words that they lack: illegible on purpose."""
 
 _PAYOFF = re.compile(
-    r"^\W*you (.+?), the other (.+?): (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?) points?\b", re.IGNORECASE | re.MULTILINE
+    r"^\W*you (.+?), the other (?:\d+ all )?(.+?): (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?) points?\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 _PAST_MATCH = re.compile(r"^\W*with .+?: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
 _OWN_STRATEGY = re.compile(
@@ -88,9 +89,15 @@ def tit_for_tat(question: Question) -> str:
 
 
 def superrational(question: Question) -> str:
-    """Cooperates exactly when told that everybody is the same model [hofstadter1985]."""
-    rule = "If all of us are instances of the same model I choose {cooperate}, otherwise {defect}."
-    return _answer(question, rule, Action.COOPERATE if _are_all_alike(_told(question)) else Action.DEFECT)
+    """Told that everybody is the same model, chooses what is best for all if all do it; else defects [hofstadter1985].
+
+    In a dilemma that is cooperation, where mutual defection pays more it is defection.
+    """
+    told = _told(question)
+    best = _best_together(told)
+    word = "{cooperate}" if best is Action.COOPERATE else "{defect}"
+    rule = f"If all of us are instances of the same model I choose {word}, otherwise {{defect}}."
+    return _answer(question, rule, best if _are_all_alike(told) else Action.DEFECT)
 
 
 PERSONAS: Mapping[str, Persona] = {
@@ -216,12 +223,29 @@ def _last_user_message(question: Question) -> str:
 
 
 def _labels(text: str) -> dict[Action, str] | None:
-    """Action → its word: of the two mutual outcomes, cooperation is the one that pays more."""
-    mutual = {own: float(points) for own, other, points in _PAYOFF.findall(text) if own.casefold() == other.casefold()}
-    if len(mutual) != 2 or len(set(mutual.values())) != 2:
+    """Action → its word: cooperation is what the other must choose for me to get more, summed over my own choices.
+
+    That holds in every game of conf/game, also where mutual cooperation pays less than mutual defection.
+    """
+    table = _table(text)
+    worth: defaultdict[str, float] = defaultdict(float)
+    for (_, other), points in table.items():
+        worth[other] += points
+    if len(worth) != 2 or len(set(worth.values())) != 2:
         return None
-    defect, cooperate = sorted(mutual, key=mutual.__getitem__)
+    defect, cooperate = sorted(worth, key=worth.__getitem__)
     return {Action.COOPERATE: cooperate, Action.DEFECT: defect}
+
+
+def _table(text: str) -> dict[tuple[str, str], float]:
+    """(My label, the other's) → points for me, as a prompt lists them."""
+    return {(own, other): float(points) for own, other, points in _PAYOFF.findall(text)}
+
+
+def _best_together(text: str) -> Action:
+    """What all should do who do the same: the action whose mutual outcome pays more."""
+    table, labels = _table(text), _labels(text) or {}
+    return max(labels, key=lambda action: table.get((labels[action], labels[action]), 0.0), default=Action.DEFECT)
 
 
 def _latest_action(question: Question) -> Action | None:

@@ -50,7 +50,8 @@ class Asker:
         """Ask an agent for its strategy of a round."""
         place = Place(replicate, round_, agent.id, Purpose.STRATEGY)
         seed = placed_seed(self._config.seed, "strategy", replicate, round_, agent.id)
-        reply = await self._model.complete(Request(place, agent.model, self._prompts.strategy(), (), seed))
+        messages = self._prompts.strategy(power=agent.power)
+        reply = await self._model.complete(Request(place, agent.model, messages, (), seed))
         text, status, reason = read_strategy(reply)
         return StrategyRecord(
             replicate=replicate,
@@ -83,7 +84,10 @@ class Asker:
             return Choice(reading, None, False, strategy.call_key)
         shown = history if self._config.condition.shows.own_matches else ()
         messages = self._prompts.decision(
-            strategy=strategy.strategy if strategy is not None else None, history=shown, coplayer=anonymous_id(meeting)
+            strategy=strategy.strategy if strategy is not None else None,
+            history=shown,
+            coplayer=anonymous_id(meeting),
+            power=agent.power,
         )
         seed = placed_seed(self._config.seed, "decision", place.replicate, place.round, agent.id, place.coplayer)
         reply = await self._model.complete(Request(place, self.deciding_slot(agent), messages, self._choices, seed))

@@ -1,9 +1,13 @@
-"""Two choices become a match."""
+"""Choices become a match."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from acausal.design.population import Agent
 from acausal.design.schedule import Fixture
+from acausal.game import Action, factor
+from acausal.game_schema import PowerMode
 from acausal.play.agent import Asker, Choice
 from acausal.records import Decision, MatchRecord
 from acausal.schema import Config
@@ -15,40 +19,65 @@ class Scorer:
     def __init__(self, config: Config, asker: Asker) -> None:
         self._config = config
         self._payoffs = config.payoffs
+        self._public_goods = config.public_goods
         self._asker = asker
 
     def record(
         self, replicate: int, round_: int, fixture: Fixture, agents: tuple[Agent, Agent], choices: tuple[Choice, Choice]
     ) -> MatchRecord:
         """The match; void, with nobody scoring, when an action is missing."""
-        first = self._decision(replicate, round_, fixture, agents, choices)
-        second = self._decision(replicate, round_, fixture, agents[::-1], choices[::-1])
-        return MatchRecord(replicate, round_, fixture.matchday, fixture.match, (first, second))
+        decisions = []
+        for (agent, coplayer), (own, other) in ((agents, choices), (agents[::-1], choices[::-1])):
+            action, answer = own.reading.action, other.reading.action
+            points = None
+            if action is not None and answer is not None:
+                points = self._payoffs.payoff(action, answer) * self._factor(agent, coplayer)
+            place = replicate, round_, fixture.matchday, fixture.match
+            decisions.append(self._decision(place, agent, coplayer, own, points))
+        return MatchRecord(replicate, round_, fixture.matchday, fixture.match, tuple(decisions))
+
+    def assembly(self, replicate: int, round_: int, agents: Sequence[Agent], choices: Sequence[Choice]) -> MatchRecord:
+        """The one match of an n-player round; void when any action is missing, since all payoffs depend on it."""
+        game, place = self._public_goods, (replicate, round_, 1, 1)
+        assert game is not None  # nobody assembles for a game of pairs
+        actions = [choice.reading.action for choice in choices]
+        contributions = actions.count(Action.COOPERATE)
+        decisions = []
+        for agent, own in zip(agents, choices, strict=True):
+            action, points = own.reading.action, None
+            if action is not None and None not in actions:
+                others = contributions - (action is Action.COOPERATE)
+                points = game.payoff(action, others) * self._factor(agent, agent)
+            decisions.append(self._decision(place, agent, None, own, points))
+        return MatchRecord(*place, tuple(decisions))
+
+    def _factor(self, agent: Agent, coplayer: Agent) -> float:
+        power = self._config.game.power
+        return 1.0 if power.mode is PowerMode.off else factor(power.rule, agent.power, coplayer.power)
 
     def _decision(
-        self, replicate: int, round_: int, fixture: Fixture, agents: tuple[Agent, ...], choices: tuple[Choice, ...]
+        self, place: tuple[int, int, int, int], agent: Agent, coplayer: Agent | None, own: Choice, points: float | None
     ) -> Decision:
-        (agent, coplayer), (own, other) = agents, choices
-        action, answer = own.reading.action, other.reading.action
+        replicate, round_, matchday, match = place
         return Decision(
             replicate=replicate,
             round=round_,
-            matchday=fixture.matchday,
-            match=fixture.match,
+            matchday=matchday,
+            match=match,
             agent=agent.id,
-            coplayer=coplayer.id,
+            coplayer=None if coplayer is None else coplayer.id,
             model=self._model_type(self._asker.deciding_slot(agent)),
-            coplayer_model=self._model_type(self._asker.deciding_slot(coplayer)),
+            coplayer_model=None if coplayer is None else self._model_type(self._asker.deciding_slot(coplayer)),
             agent_model=self._model_type(agent.model),
-            coplayer_agent_model=self._model_type(coplayer.model),
+            coplayer_agent_model=None if coplayer is None else self._model_type(coplayer.model),
             served_by=own.served_by,
             substituted=own.substituted,
             condition=self._config.condition.name,
             scenario=self._config.scenario.name,
-            action=action,
+            action=own.reading.action,
             status=own.reading.status,
             p_cooperate=None,
-            payoff=self._payoffs.payoff(action, answer) if action is not None and answer is not None else None,
+            payoff=points,
             power=agent.power,
             call_key=own.call_key,
             reason=own.reading.reason,

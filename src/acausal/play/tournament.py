@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from acausal.design.population import Agent, population, seat_seed
+from acausal.design.power import empowered
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.design.schedule import Fixture, schedule
 from acausal.design.seeds import placed_seed
@@ -29,7 +30,7 @@ class TournamentRecord:
 
     @property
     def decisions(self) -> list[Decision]:
-        """Two for each match."""
+        """Two for each match of two."""
         return [decision for match in self.matches for decision in match.decisions]
 
 
@@ -64,13 +65,17 @@ async def play_tournament(
     prompts = Prompts(config)
     asker = Asker(config, prompts, model)
     scorer = Scorer(config, asker)
-    seated = population(config.seats, seed=seat_seed(config.seed, replicate), power=config.game.power)
+    seated = population(config.seats, seed=seat_seed(config.seed, replicate))
     agents = {agent.id: agent for agent in seated}
     record = TournamentRecord(replicate)
+    last_round: list[Decision] = []
     for number in range(1, config.num_rounds + 1):
+        agents = empowered(config, replicate, number, agents, last_round)
         round_ = _Round(config, asker, scorer, agents, replicate, number, observe)
         record.strategies += await round_.write_strategies()
-        record.matches += await round_.play_matches()
+        matches = await round_.play_matches()
+        record.matches += matches
+        last_round = [decision for match in matches for decision in match.decisions]
         agents = round_.agents_after()
     return record
 
@@ -110,7 +115,10 @@ class _Round:
         return strategies
 
     async def play_matches(self) -> list[MatchRecord]:
-        """The round robin, in schedule order whatever finished first."""
+        """The round robin, in schedule order whatever finished first; of an n-player game, its one match."""
+        if self._config.public_goods is not None:
+            self._matches = [await self._assembly()]
+            return self._matches
         seed = placed_seed(self._config.seed, "schedule", self._replicate, self._number)
         previous: dict[int, asyncio.Task[MatchRecord]] = {}
         async with asyncio.TaskGroup() as group:
@@ -166,6 +174,19 @@ class _Round:
         place = Place(self._replicate, self._number, agent, Purpose.DECISION, fixture.match, coplayer)
         strategy, history = self._strategies.get(agent), tuple(self._histories[agent])
         return await self._asker.decision(self._agents[agent], place, strategy, history, fixture.meetings[seat])
+
+    async def _assembly(self) -> MatchRecord:
+        """Everybody chooses once and at the same time, with all others at once."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._contribution(agent)) for agent in self._agents.values()]
+        choices = [task.result() for task in tasks]
+        match = self._scorer.assembly(self._replicate, self._number, tuple(self._agents.values()), choices)
+        self._observe(match)
+        return match
+
+    async def _contribution(self, agent: Agent) -> Choice:
+        place = Place(self._replicate, self._number, agent.id, Purpose.DECISION, match=1)
+        return await self._asker.decision(agent, place, self._strategies.get(agent.id), (), 1)
 
     def _remember(self, match: MatchRecord, meetings: tuple[int, int]) -> None:
         """Add a match to what its agents will be shown; a void match is not shown."""

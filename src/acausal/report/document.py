@@ -15,6 +15,7 @@ from acausal.analysis.rates import cooperation_rate, cross_model, legible_share,
 from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
+from acausal.report.game import game_sentences, outcome_rows
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
 from acausal.report.tables import write_text
 
@@ -117,6 +118,8 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "warning": f"{percent(missing)} of the decisions are missing: read every rate with its bounds."
         if MOST_MISSING < missing < 1
         else "",
+        "game": game_sentences(summary),
+        "outcomes": outcome_rows(summary),
         "rows": [
             {
                 "model": row.model,
