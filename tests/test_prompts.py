@@ -39,8 +39,9 @@ def test_every_word_is_the_golden_one(composed: Callable[..., Config], condition
 def test_conditions_differ_in_their_disclosure_and_nowhere_else(composed: Callable[..., Config]) -> None:
     identity = composed("condition=identity_only")
     control = as_text(Prompts(composed("condition=control")).strategy())
-    told = as_text(Prompts(identity).strategy())
-    assert told.replace(f"\n{identity.condition.disclosure}", "") == control != told
+    prompts = Prompts(identity)
+    told = as_text(prompts.strategy())
+    assert told.replace(f"\n{prompts.disclosure}", "") == control != told
 
 
 def test_the_control_says_nothing_of_who_the_others_are(composed: Callable[..., Config]) -> None:

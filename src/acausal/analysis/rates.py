@@ -127,6 +127,7 @@ def summary(decisions: Sequence[Decision], totals: CallTotals) -> dict[str, Any]
             if extremes is None
             else {"all_missing_defect": extremes[0], "all_missing_cooperate": extremes[1]}
         }
+        | {"false_claims": sum(decision.claim_is_true is False for decision in decisions)}
         | {"estimates": {name: _fields(estimate) for name, estimate in estimates.items()}}
         | {"estimates_by_model": {model: _fields(estimate) for model, estimate in models.items()}}
     )

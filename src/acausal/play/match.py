@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acausal.design.population import Agent
 from acausal.design.schedule import Fixture
+from acausal.disclosure import claim_is_true
 from acausal.play.agent import Asker, Choice
 from acausal.records import Decision, MatchRecord
 from acausal.schema import Config
@@ -52,6 +53,9 @@ class Scorer:
             power=agent.power,
             call_key=own.call_key,
             reason=own.reading.reason,
+            messages_hash=own.messages_hash,
+            paraphrase=self._asker.paraphrase,
+            claim_is_true=claim_is_true(self._config, agent.model, coplayer.model),
         )
 
     def _model_type(self, slot: str) -> str:
