@@ -60,7 +60,9 @@ def in_force(condition: ConditionConfig, wording: WordingConfig) -> WordingConfi
             said[group] = {key: getattr(wording, group)[key]}
     return replace(
         wording,
-        **said,
+        claim=said["claim"],
+        linkage=said["linkage"],
+        framing=said["framing"],
         round_summaries=wording.round_summaries if condition.shows.round_summaries else "",
         global_rate=wording.global_rate if condition.shows.global_rate else "",
     )
