@@ -72,8 +72,9 @@ def lint(config: Config) -> None:
         for number in re.finditer(rf"(?<![\w.]){_NUMBER}(?!\w)", told):
             if float(number[0]) not in _declared(config) | {config.num_agents, config.num_agents - 1}:
                 raise ConfigError(
-                    f"condition {config.condition.name!r} leaks: the number {number[0]} is declared nowhere, "
-                    f"in {told!r} (disclosure, paraphrase {paraphrase}); take it out, or render it from the configuration"
+                    f"condition {config.condition.name!r} leaks: the number {number[0]} is declared nowhere, in "
+                    f"{told!r} (disclosure, paraphrase {paraphrase}); take it out, or render it from the "
+                    "configuration"
                 )
         for question in questions(config, paraphrase):
             for leak in _leaks(config, question):

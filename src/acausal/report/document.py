@@ -108,8 +108,8 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "warning": f"{percent(missing)} of the decisions are missing: read every rate with its bounds."
         if MOST_MISSING < missing < 1
         else "",
-        "deception": f"Deceptive arm: in {summary['false_claims']} of {summary['decisions']} decisions, what the agent was "
-        "told of its co-player is false."
+        "deception": f"Deceptive arm: in {summary['false_claims']} of {summary['decisions']} decisions, what the agent "
+        "was told of its co-player is false."
         if summary["false_claims"]
         else "",
         "rows": [
