@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,9 @@ def test_linked_and_belief_matched_cells_differ_in_why_the_choices_agree_alone(
             assert one.messages[1] == other.messages[1]
             one_line, other_line = (q.messages[0].content.splitlines() for q in (one, other))
             assert one_line[:-1] == other_line[:-1]
-            assert "affect" in one_line[-1]
-            assert "affect" in other_line[-1]
+            assert all(
+                re.search("sealed", line) and re.search("[ae]ffect", line) for line in (one_line[-1], other_line[-1])
+            )
             assert "coincide" in one_line[-1]
             assert "coincide" not in other_line[-1]
             assert ("95 %" in other_line[-1], "95 %" in one_line[-1]) == (True, False)
@@ -144,7 +146,7 @@ def test_a_truthful_condition_is_refused_where_it_is_false(scripted: Callable[..
         (["condition.paraphrases=0"], "condition.paraphrases must be at least 1"),
         (["condition.framing=competitoin"], "needs wording.framing.competitoin, .* did you mean competition?"),
         (["condition.framing=veil", "condition.disclosure=Hello."], "condition.disclosure stands for every sentence"),
-        (["condition.labels={cooperate: J}"], "condition.labels names cooperate: give both"),
+        (["condition.labels.cooperate=J"], "condition.labels gives defect no word: set condition.labels.defect"),
         (["condition=identical_copy", "wording.claim.identical_copy=[]"], "needs wording.claim.identical_copy, which"),
         (
             ["condition=identical_copy_linked", "condition.paraphrases=9", "wording.claim.identical_copy=[A., B.]"],
@@ -163,7 +165,7 @@ def test_a_condition_that_is_not_whole_is_refused_in_one_line(
 def test_an_own_condition_needs_a_file_and_no_code(tmp_path: Path) -> None:
     (tmp_path / "condition").mkdir()
     (tmp_path / "condition" / "mine.yaml").write_text(
-        "name: mine\nclaim: human\ndisclosure: Your {{ num_coplayers }} co-players are humans.\nshows: {own_matches: false}\n"
+        "name: mine\nclaim: human\ndisclosure: Your {{ num_coplayers }} co-players are humans.\n"
     )
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -200,10 +202,6 @@ def test_each_decision_records_wording_truth_and_what_was_sent(scripted: Callabl
 def test_false_claims_are_counted_and_silence_is_not_one() -> None:
     totals = CallTotals(0, 0, 0, 0, 0.0, 0.0)
     assert summary(play("CD", "DD"), totals)["false_claims"] == 0
-
-
-def shown_rates(requests: Sequence[object]) -> set[str]:
-    return {line for line in map(str, requests) if "%" in line}
 
 
 @pytest.mark.parametrize("protocol", ["delegated", "direct"])

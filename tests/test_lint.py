@@ -13,8 +13,6 @@ from acausal.design.lint import lint, lint_arms
 from acausal.errors import ConfigError
 from acausal.schema import Config
 
-TALK = "condition.disclosure='{}'"
-
 
 @pytest.mark.parametrize("protocol", ["delegated", "direct"])
 @pytest.mark.parametrize("condition", options("condition"))
@@ -30,7 +28,7 @@ def test_the_shipped_conditions_pass(composed: Callable[..., Config], condition:
         ("Everybody here is the same.", "'is the same' tells of sameness"),
         ("You play with AI agents.", "'AI' tells of ai"),
         ("The others are language models.", "tells of ai"),
-        ("The others are GPT-4.", "tells of ai"),
+        ("The others are Claude.", "tells of ai"),
         ("The others are humans.", "'humans' tells of human"),
         ("They run a different model.", "tells of"),
         ("The others reason similarly.", "'similarly' tells of similarity"),
@@ -55,7 +53,8 @@ def test_the_shipped_conditions_pass(composed: Callable[..., Config], condition:
     ],
 )
 def test_a_planted_sentence_is_refused(composed: Callable[..., Config], sentence: str, rule: str) -> None:
-    planted = composed("condition.disclosure=" + repr(sentence.replace("${", "\\${")))
+    planted = composed()
+    planted.condition.disclosure = sentence
     with pytest.raises(ConfigError, match=rule) as error:
         lint(planted)
     assert str(error.value).startswith("condition 'control' leaks: ")
@@ -72,8 +71,8 @@ def test_what_is_declared_may_be_said(composed: Callable[..., Config]) -> None:
 def test_a_claim_declares_itself_and_no_other(composed: Callable[..., Config]) -> None:
     with pytest.raises(ConfigError, match="tells of sameness"):
         lint(composed("condition=another_ai", "wording.claim.another_ai=['Each of you is an identical AI.']"))
+    wordings = "wording.claim.human=['You meet a human.', 'You meet a human identical to you.']"
     with pytest.raises(ConfigError, match="tells of sameness.*paraphrase 2"):
-        wordings = "wording.claim.human=['You meet a human.', 'You meet a human identical to you.']"
         lint(composed("condition=human", wordings, "replicates=2"))
 
 
@@ -141,8 +140,8 @@ def test_arms_that_read_the_same_are_refused(composed: Callable[..., Config]) ->
 
     with pytest.raises(ConfigError, match=r"cells 0 \(condition=control\) and 1 \(condition=local_only\) would read"):
         lint_arms(arms(["condition=control"], ["condition=local_only"]))
+    short = ["num_rounds=1"]
     with pytest.raises(ConfigError, match="would read exactly the same"):
-        short = ["num_rounds=1"]
         lint_arms(arms(["condition=baseline_control", *short], ["condition=cooperation_rates_only", *short]))
     lint_arms(arms(["condition=baseline_control"], ["condition=cooperation_rates_only"]))
     lint_arms(arms(["condition=control", "game.payoffs.temptation=4"], ["condition=control"]))

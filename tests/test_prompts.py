@@ -157,8 +157,8 @@ def test_nothing_of_the_past_is_shown_before_it_is_measured(composed: Callable[.
 
 
 def test_known_cooperation_is_told_in_the_labels_in_force(composed: Callable[..., Config]) -> None:
-    labels = "condition.labels={cooperate: J, defect: F}"
-    prompts = Prompts(composed("condition=identical_copy_known_c", labels))
+    labels = ["condition.labels.cooperate=J", "condition.labels.defect=F"]
+    prompts = Prompts(composed("condition=identical_copy_known_c", *labels))
     assert "has already chosen J" in prompts.disclosure
     assert "COOPERATE" not in as_text(prompts.strategy())
 

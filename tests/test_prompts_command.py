@@ -63,10 +63,13 @@ def test_arms_of_a_sweep_are_shown_by_what_differs(capsys: pytest.CaptureFixture
 
 def test_an_arm_of_one_wording_is_compared_with_each_of_many(capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(capsys, "-m", "condition=no_information,identical_copy", *DIRECT, "--all")
-    added = [line for line in lines if line.startswith("+")]
-    assert len(added) == 10
-    assert all("identical copy of you" in line for line in added)
-    assert not [line for line in lines if line.startswith("-")]
+    second = lines[[line.startswith("=== arm 1") for line in lines].index(True) + 1 :]
+    assert second[:2] == [
+        "[system, paraphrase 1]",
+        "+In each match, the other participant is an identical copy of you.",
+    ]
+    assert len([line for line in second if line.startswith("+")]) == 10
+    assert not [line for line in second if line.startswith("-")]
 
 
 def test_an_experiment_is_a_sweep_without_being_told(capsys: pytest.CaptureFixture[str]) -> None:

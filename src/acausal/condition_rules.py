@@ -49,10 +49,11 @@ def _check_numbers(config: Config) -> None:
 
 
 def _check_labels(config: Config) -> None:
-    given = sorted(config.condition.labels)
-    if given and given != ["cooperate", "defect"]:
+    labels = config.condition.labels
+    if (labels.cooperate is None) != (labels.defect is None):
+        missing = "cooperate" if labels.cooperate is None else "defect"
         raise ConfigError(
-            f"condition.labels names {', '.join(given)}: give both cooperate and defect a word, or none of them"
+            f"condition.labels gives {missing} no word: set condition.labels.{missing}, or neither of them"
         )
 
 

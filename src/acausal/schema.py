@@ -10,6 +10,7 @@ from omegaconf import MISSING
 
 from acausal.game import Payoffs
 from acausal.treatment import ConditionConfig, WordingConfig
+from acausal.treatment import OwnLabelsConfig as OwnLabelsConfig
 from acausal.treatment import ShowsConfig as ShowsConfig  # a typo below it is explained by its keys
 
 
@@ -309,7 +310,8 @@ class Config:
     @property
     def labels(self) -> LabelsConfig:
         """The words for the two actions: the condition's own, else the game's."""
-        return LabelsConfig(**self.condition.labels) if self.condition.labels else self.game.labels
+        own, common = self.condition.labels, self.game.labels
+        return LabelsConfig(own.cooperate or common.cooperate, own.defect or common.defect)
 
     @property
     def payoffs(self) -> Payoffs:

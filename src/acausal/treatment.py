@@ -93,6 +93,14 @@ class ShowsConfig:
 
 
 @dataclass
+class OwnLabelsConfig:
+    """Words for the two actions in place of the game's; null: the game's."""
+
+    cooperate: str | None = None
+    defect: str | None = None
+
+
+@dataclass
 class ConditionConfig:
     """What agents are told about each other and shown of the past."""
 
@@ -115,8 +123,7 @@ class ConditionConfig:
     """What its words give away beyond what claim, linkage and shows imply."""
     paraphrases: int | None = None
     """How many of its wordings are used, from the first; null: all."""
-    labels: dict[str, str] = field(default_factory=dict)
-    """`cooperate` and `defect`: words for the two actions in place of the game's."""
+    labels: OwnLabelsConfig = field(default_factory=OwnLabelsConfig)
 
 
 @dataclass

@@ -114,9 +114,11 @@ def _against(first: Sequence[Question], asked: Sequence[Question], width: int, *
     """What differs from the first arm, message by message."""
     before, after = _sections(first), _sections(asked)
     shown: set[str] = set()
-    for title in dict.fromkeys([*before, *after]):
-        unworded = title.partition(", paraphrase")[0]  # the section of an arm that has one wording only
-        old, new = before.get(title, before.get(unworded, [])), after.get(title, after.get(unworded, []))
+    compared = {_unworded(title) for title in after}
+    for title in [*after, *(title for title in before if _unworded(title) not in compared)]:
+        # An arm that has one wording only is compared in each wording of the other.
+        old = before.get(title, before.get(_unworded(title), []))
+        new = after.get(title, [])
         lines = list(_beside(old, new, width) if beside else _changes(old, new, width))
         if old != new and str(lines) not in shown:
             shown.add(str(lines))
@@ -131,10 +133,14 @@ def _sections(asked: Sequence[Question]) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     for question in asked:
         wording = "".join(re.findall(r", paraphrase \d+", question.title))
-        title = question.title.partition(", paraphrase")[0] + wording
+        title = _unworded(question.title) + wording
         for name, message in zip((f"system{wording}", title), question.messages, strict=True):
             sections.setdefault(name, _SENTENCE_END.split(message.content))
     return sections
+
+
+def _unworded(title: str) -> str:
+    return title.partition(", paraphrase")[0]
 
 
 def _changes(before: Sequence[str], after: Sequence[str], width: int) -> Iterator[str]:
