@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,7 +202,10 @@ def test_each_decision_records_wording_truth_and_what_was_sent(scripted: Callabl
 
 def test_false_claims_are_counted_and_silence_is_not_one() -> None:
     totals = CallTotals(0, 0, 0, 0, 0.0, 0.0)
-    assert summary(play("CD", "DD"), totals)["false_claims"] == 0
+    silent = play("CD", "DD")
+    assert summary(silent, totals)["false_claims"] == 0
+    assert summary([replace(d, claim_is_true=True) for d in silent], totals)["false_claims"] == 0
+    assert summary([replace(d, claim_is_true=False) for d in silent], totals)["false_claims"] == 4
 
 
 @pytest.mark.parametrize("protocol", ["delegated", "direct"])
