@@ -14,7 +14,8 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
     ["game_schema"],
-    ["schema", "config", "complaint", "stored", "earlier", "migrate"],
+    ["spelling", "treatment", "schema", "disclosure", "condition_rules", "config", "complaint", "stored"],
+    ["earlier", "migrate"],
     ["records", "provenance"],
     ["design"],
     ["models"],
@@ -42,7 +43,7 @@ FENCES = {
     "aiohttp": ["models"],
     "mlflow": ["tracking.py"],
     "hydra": ["config.py", "launch.py"],
-    "omegaconf": ["game_schema.py", "schema.py", "config.py", "stored.py", "launch.py"],
+    "omegaconf": ["game_schema.py", "treatment.py", "schema.py", "config.py", "stored.py", "launch.py"],
     "yaml": ["stored.py", "earlier.py", "migrate.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def test_every_scenario_composes_with_every_roster(composed: Callable[..., Confi
 @pytest.mark.parametrize("group", ["condition", "game", "protocol"])
 def test_every_option_is_called_as_its_file(composed: Callable[..., Config], group: str) -> None:
     for name in options(group):
-        assert getattr(composed(f"{group}={name}"), group).name == name
+        called = getattr(composed(f"{group}={name}"), group).name
+        assert re.fullmatch(rf"{name}(_[\d.]+)?", called)  # a step of a sweep adds its number
 
 
 def test_the_original_studys_models_are_there(composed: Callable[..., Config]) -> None:

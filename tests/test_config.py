@@ -61,7 +61,10 @@ def test_the_impossible_is_refused_with_its_cure(
         ("num_agentz=3", "num_agentz is not a key of the configuration; did you mean num_agents?"),
         ("models.a.rate_limt=3", "models.a.rate_limt is not a key of the configuration; did you mean rate_limit?"),
         ("scenario=mixd_5_5", "conf/scenario has no file mixd_5_5.yaml; did you mean mixed_5_5?"),
-        ("condition=unheard_of", "conf/condition has no file unheard_of.yaml: choose one of control, identity_only"),
+        (
+            "condition=unheard_of",
+            "conf/condition has no file unheard_of.yaml: choose one of another_ai,",
+        ),
         ("models.q.temperature=1", "models.q is not bound: a model slot is added with +model@models.q=NAME"),
         ("num_agents=ten", "Value 'ten' of type 'str' could not be converted to Integer"),
         ("fallback.policy=foo", "Invalid value 'foo', expected one of [substitute, missing, abort]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_what_is_disclosed_is_told(tmp_path: Path) -> None:
     for text in both(tmp_path, play("C", "D"), disclosure="They run the same model."):
         assert "They run the same model." in text
         assert "Nothing about the other" not in text
+
+
+def test_a_false_claim_is_warned_of_before_anything_else(tmp_path: Path) -> None:
+    told = [replace(d, claim_is_true=d.agent == 1) for d in play("CD", "CC")]
+    for text in both(tmp_path, told):
+        warning = "Deceptive arm: in 2 of 4 decisions, what the agent was told of its co-player is false."
+        assert 0 <= text.find(warning) < text.find("decisions cooperate")
+    for text in both(tmp_path, play("CD", "CC")):
+        assert "Deceptive" not in text
 
 
 @pytest.mark.parametrize(("letters", "warned"), [("C" * 19 + "?", False), ("C" * 18 + "??", True)], ids=["5 %", "10 %"])

@@ -41,6 +41,8 @@ CELLS = [
     ["scenario=mixed_5_5", "sub_model=c"],
     ["scenario=diverse_3_3_4", "replicates=2", "num_rounds=2"],
     ["scenario=homogeneous", "num_agents=5", "scenario.model_distribution.a=5", "condition.shows.own_matches=false"],
+    ["condition=original_biased", "replicates=2"],
+    ["condition=identical_copy_linked", "replicates=3", "num_rounds=1"],
 ]
 PLAYED_CELLS = pytest.mark.parametrize("overrides", CELLS, ids=" ".join)
 
@@ -204,6 +206,20 @@ def test_every_history_lies_between_the_shorter_and_the_longer_label(
         load = workload(config)[slot, Purpose.DECISION]
         asked = [line["request"]["messages"] for line in ledger(tmp_path) if line["model"] == model]
         assert load.least_bytes < sum(map(text_bytes, asked)) < load.most_bytes
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["condition=identical_copy_u95", "replicates=12", "num_rounds=1"], ["condition=original_biased"]],
+    ids=" ".join,
+)
+def test_wordings_and_shown_rates_are_counted_as_they_are_sent(
+    scripted: Callable[..., Config], overrides: list[str], tmp_path: Path
+) -> None:
+    config = scripted(*QUIET, "protocol=direct", "scenario=homogeneous", *overrides)  # where everybody cooperates
+    play(config, tmp_path)
+    sent = sum(text_bytes(line["request"]["messages"]) for line in ledger(tmp_path))
+    assert workload(config)["a", Purpose.DECISION].most_bytes == sent
 
 
 def test_an_unknown_price_is_never_zero(composed: Callable[..., Config]) -> None:

@@ -33,7 +33,8 @@ from acausal.models.scripted import (
 from acausal.records import Message
 
 LABELS = ("COOPERATE", "DEFECT")
-IDENTITY = OmegaConf.load(conf_dir() / "condition" / "identity_only.yaml").disclosure
+CLAIMS = OmegaConf.load(conf_dir() / "wording" / "plain.yaml").claim
+IDENTITY = CLAIMS.same_model[0]
 DELEGATED, DIRECT = (OmegaConf.load(conf_dir() / "protocol" / f"{name}.yaml") for name in ("delegated", "direct"))
 PROTOCOLS: dict[str, Any] = {"delegated": DELEGATED, "direct": OmegaConf.merge(DELEGATED, DIRECT)}
 seeds = st.integers(0, 2**31 - 1)
@@ -180,6 +181,16 @@ def test_superrational_cooperates_only_where_all_are_the_same_model() -> None:
     assert superrational(question()) == "DEFECT"
     assert superrational(question(disclosure=IDENTITY)) == "COOPERATE"
     assert superrational(question(disclosure=IDENTITY, protocol="direct", history=[LABELS])) == "COOPERATE"
+
+
+@pytest.mark.parametrize("told", [*CLAIMS.same_model, *CLAIMS.identical_copy])
+def test_superrational_knows_itself_in_every_wording(told: str) -> None:
+    assert superrational(question(disclosure=told)) == "COOPERATE"
+
+
+@pytest.mark.parametrize("claim", sorted(set(CLAIMS) - {"same_model", "identical_copy"}))
+def test_superrational_takes_no_other_claim_for_sameness(claim: str) -> None:
+    assert {superrational(question(disclosure=told)) for told in CLAIMS[claim]} == {"DEFECT"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import doctor, estimate, ledger, migrate, models, resume, serve
+from acausal.commands import doctor, estimate, ledger, migrate, models, prompts, resume, serve
 from acausal.errors import AcausalError
 
 
@@ -24,6 +24,7 @@ class Command(Protocol):
 
 
 COMMANDS: Mapping[str, Command] = {
+    "prompts": prompts,
     "estimate": estimate,
     "resume": resume,
     "ledger": ledger,

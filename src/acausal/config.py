@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
@@ -16,9 +15,12 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from acausal.condition_rules import check_condition
+from acausal.disclosure import in_force
 from acausal.errors import ConfigError
 from acausal.game_schema import check_power, check_stakes
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
+from acausal.spelling import nearest as nearest
 
 OPERATIONAL = (
     *("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "preflight", "roster"),
@@ -143,6 +145,7 @@ def from_hydra(node: DictConfig) -> Config:
     if not isinstance(config, Config):
         raise ConfigError("conf/config.yaml must begin its defaults with config_schema")
     check(config)
+    config.wording = in_force(config.condition, config.wording)
     return config
 
 
@@ -168,7 +171,8 @@ def check(config: Config) -> None:
     _check_slots(config)
     _check_population(config)
     _check_models(config)
-    labels = config.game.labels
+    check_condition(config)
+    labels = config.labels
     if labels.cooperate.strip().casefold() == labels.defect.strip().casefold():
         raise ConfigError(f"game.labels must be two different words, but both are {labels.cooperate!r}")
     if not labels.cooperate.strip() or not labels.defect.strip():
@@ -196,12 +200,6 @@ def check_keys(config: Config, environment: Mapping[str, str]) -> None:
 def key_variable(model: ModelConfig) -> str | None:
     """Name of the environment variable with the model's key; None where no key is needed."""
     return model.api_key_env or model.endpoint.api_key_env
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """`; did you mean …?` with the most similar known word, or an empty string."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _check_numbers(config: Config) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 
 from acausal.config import identity
+from acausal.design.lint import lint
 from acausal.errors import AcausalError, ModelError
 from acausal.estimate import ASSUMPTIONS, CellEstimate, estimate
 from acausal.experiment import Cell
@@ -71,6 +72,7 @@ def listings_of(config: Config) -> tuple[dict[str, Listing | None], list[str]]:
 
 def _priced(cell: Cell, environment: Mapping[str, str], console: Console) -> CellEstimate:
     config = cell.config
+    lint(config)
     before = read_status(cell.directory)
     settled = before is not None and before.state == "done" and not config.retry_failed
     replies: list[Reply] = []

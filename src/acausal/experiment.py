@@ -21,6 +21,7 @@ from acausal import provenance
 from acausal.analysis.rates import CallTotals
 from acausal.audit import audit
 from acausal.config import check_keys, flat_config, identity
+from acausal.design.lint import lint
 from acausal.errors import AcausalError, Interrupted
 from acausal.models.client import Client
 from acausal.models.connect import connect
@@ -93,6 +94,7 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
     started = time.monotonic()
     try:
         check_keys(cell.config, environment)
+        lint(cell.config)
         endpoints = connect(cell.config, environment)
         with Ledger(cell.directory, identity(cell.config), settled=settled) as ledger:
             RUNNING.write(cell.directory)

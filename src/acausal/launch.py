@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +65,37 @@ def compose_cell(overrides: Sequence[str]) -> Config:
     Raises:
         ConfigError: It does not compose, or breaks a rule.
     """
+    with _composing():
+        return from_hydra(compose("config", [_opened(override) for override in overrides]))
+
+
+def compose_arms(overrides: Sequence[str], *, multirun: bool) -> list[tuple[str, Config]]:
+    """The overrides of each cell of `python run.py OVERRIDES…`, and its checked configuration.
+
+    Args:
+        multirun: Whether it is a sweep; an experiment may say so itself.
+
+    Raises:
+        ConfigError: A cell does not compose, or breaks a rule.
+    """
+    words = [_opened(override) for override in overrides]
+    with _composing():
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("config", words, run_mode=RunMode.MULTIRUN)
+        if multirun or config.hydra.mode is RunMode.MULTIRUN:
+            return [(" ".join(cell.overrides), one) for cell, one in _cells(config)]
+        return [(" ".join(overrides), from_hydra(compose("config", words)))]
+
+
+@contextmanager
+def _composing() -> Iterator[None]:
+    """Hydra over conf/, beside whatever Hydra is at work; what it says becomes one line."""
     register_schema()
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return from_hydra(compose("config", [_opened(override) for override in overrides]))
+            yield
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(complaint(error)) from None
     finally:
@@ -232,11 +258,14 @@ class SweepCallback:
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
+        from acausal.design.lint import lint_arms
         from acausal.sweep import Plan, Sweep
 
         try:
             planned, configs = zip(*_cells(config), strict=True)
             directory = Path(config.hydra.sweep.dir).absolute()
+            if configs[0].replay is not ReplayMode.strict:
+                lint_arms([(" ".join(cell.overrides), one) for cell, one in zip(planned, configs, strict=True)])
             if any(cell.dry_run for cell in configs):
                 places = [directory / cell.directory for cell in planned]
                 _price(zip(configs, places, strict=True), config.hydra, is_sweep=True)

@@ -126,7 +126,7 @@ def _cell_report(config: Config, results: Results, figures: Sequence[Path], comm
         protocol=config.protocol.name,
         game=config.game.name,
         roster=config.roster,
-        disclosure=config.condition.disclosure,
+        disclosure=Prompts(config).disclosure,
         payoffs=config.payoffs,
         models={slot: config.models[slot].model_type for slot in config.used_slots},
         seats=config.seats,

@@ -127,6 +127,10 @@ class StrategyRecord:
     call_key: str
     reason: str | None
     """Why there is no strategy; None when there is one."""
+    messages_hash: str | None = None
+    """Of the exact messages that asked for it."""
+    paraphrase: int | None = None
+    """Which wording of the condition they were in, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,12 @@ class Decision:
     """The call that made the decision, or the strategy call whose failure left nothing to decide with."""
     reason: str | None
     """Why there is no action; None when there is one."""
+    messages_hash: str | None = None
+    """Of the exact messages that asked for it; None when nothing was asked."""
+    paraphrase: int | None = None
+    """Which wording of the condition they were in, from 1."""
+    claim_is_true: bool | None = None
+    """Whether what the agent was told of its co-player holds; None when nothing was claimed."""
 
     @property
     def counts(self) -> bool:

@@ -9,7 +9,10 @@ from typing import Any
 from omegaconf import MISSING
 
 from acausal.game import GameKind, Payoffs, PublicGoods
-from acausal.game_schema import GameConfig
+from acausal.game_schema import GameConfig, LabelsConfig
+from acausal.treatment import ConditionConfig, WordingConfig
+from acausal.treatment import OwnLabelsConfig as OwnLabelsConfig
+from acausal.treatment import ShowsConfig as ShowsConfig  # a typo below it is explained by its keys
 
 
 class EndpointKind(Enum):
@@ -185,24 +188,6 @@ class ScenarioConfig:
 
 
 @dataclass
-class ShowsConfig:
-    """What agents see of the past."""
-
-    own_matches: bool = True
-    """In each decision: the agent's own earlier matches of this round."""
-
-
-@dataclass
-class ConditionConfig:
-    """What agents are told about each other and shown of the past."""
-
-    name: str = MISSING
-    disclosure: str = ""
-    """Sentence(s) about the other players, placed after the rules; a template like those of the protocol."""
-    shows: ShowsConfig = field(default_factory=ShowsConfig)
-
-
-@dataclass
 class ProtocolConfig:
     """How a decision comes about, and in which words (Jinja templates)."""
 
@@ -263,6 +248,8 @@ class Config:
     """Price the cell or the sweep instead of playing it."""
     probe: int = 0
     """Under dry_run: strategies and decisions per slot that are really asked for, to measure what they take."""
+    wording: WordingConfig = field(default_factory=WordingConfig)
+    """The sentences of conditions; once checked, those alone that the cell says."""
 
     @property
     def seats(self) -> dict[str, int]:
@@ -291,6 +278,12 @@ class Config:
         if fallback.policy is not FallbackPolicy.substitute or fallback.model == slot:
             return None
         return fallback.model
+
+    @property
+    def labels(self) -> LabelsConfig:
+        """The words for the two actions: the condition's own, else the game's."""
+        own, common = self.condition.labels, self.game.labels
+        return LabelsConfig(own.cooperate or common.cooperate, own.defect or common.defect)
 
     @property
     def payoffs(self) -> Payoffs:

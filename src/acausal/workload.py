@@ -2,7 +2,8 @@
 
 A small cell is played through the real dataflow by a model that answers with placeholders, once with everybody giving
 the shorter label and once the longer: between the two lies every history that real answers can make. Replicates and
-rounds ask the same number of calls with the same words, so one replicate stands for all. A large cell is counted from
+rounds ask the same number of calls with the same words, but for the wording of the condition, so one replicate stands
+for all. A large cell is counted from
 its schedule, every pair once a round, and its decisions are rendered at some depths of history only.
 """
 
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from acausal.design.arms import questions, used_paraphrases
 from acausal.design.population import Agent
-from acausal.design.prompts import PastMatch, Prompts, anonymous_id
+from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
+from acausal.disclosure import paraphrase_of
 from acausal.game import Action
 from acausal.models.body import chat_body
 from acausal.play.agent import Asker
@@ -64,15 +67,31 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     count = _played if per_round * config.num_rounds <= played_up_to else _sampled
     labels = sorted(Prompts(config).labels.items(), key=lambda label: len(label[1].encode()))
     least, most = (asyncio.run(count(config, action)) for action, _ in labels)
+    longer = _bytes_over_the_first_wording(config)
     return {
         kind: Load(
             calls=tally.calls * config.replicates,
-            least_bytes=tally.bytes * config.replicates,
-            most_bytes=most[kind].bytes * config.replicates,
+            least_bytes=tally.bytes * config.replicates + tally.calls * longer[kind[1]],
+            most_bytes=most[kind].bytes * config.replicates + tally.calls * longer[kind[1]],
             quotes=tally.quotes * config.replicates,
             max_tokens=tally.max_tokens,
         )
         for kind, tally in sorted(least.items(), key=lambda item: (item[0][0], item[0][1] is Purpose.DECISION))
+    }
+
+
+def _bytes_over_the_first_wording(config: Config) -> dict[Purpose, int]:
+    """By how many bytes a call of every replicate together is longer than if all were in the first wording."""
+    sizes: dict[tuple[Purpose, int], int] = {}
+    for wording in used_paraphrases(config):
+        for question in questions(config, wording):
+            purpose = Purpose.DECISION if question.asks_for_action else Purpose.STRATEGY
+            sizes.setdefault((purpose, wording), sum(len(message.content.encode()) for message in question.messages))
+    used = [paraphrase_of(config, replicate) for replicate in range(1, config.replicates + 1)]
+    return {
+        purpose: sum(sizes[purpose, wording] - sizes[purpose, 1] for wording in used)
+        for purpose in Purpose
+        if (purpose, 1) in sizes
     }
 
 
@@ -125,26 +144,55 @@ async def _played(config: Config, action: Action) -> Mapping[Kind, _Tally]:
 async def _sampled(config: Config, action: Action) -> Mapping[Kind, _Tally]:
     """One replicate, from one agent a slot: all agents of a slot are asked equally many and equally long questions."""
     total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
-    prompts = Prompts(config)
+    shows = config.condition.shows
+    distinct = range(1, (config.num_rounds if shows.round_summaries or shows.global_rate else 1) + 1)
     for slot, seats in config.seats.items():
-        agent, strategy, times = Agent(1, slot), None, seats * config.num_rounds
-        if config.protocol.strategy is not None:
-            recorder = _Recorder(config, action)
-            strategy = await Asker(config, prompts, recorder).strategy(agent, 1, 1)
-            for kind, tally in recorder.tallies.items():
-                total[kind].add(tally, times)
-        asked: dict[int, _Tally] = {}
-        for meeting in _depths(config.decisions_per_agent):
-            recorder = _Recorder(config, action)
-            await _decide(Asker(config, prompts, recorder), agent, strategy, meeting, action)
-            ((kind, asked[meeting]),) = recorder.tallies.items()
-        total[kind].add(_between(asked), times)
+        for round_ in distinct:
+            past = [_past_round(config, number, action) for number in range(1, round_)]
+            await _add_round(total, config, Agent(1, slot), seats * config.num_rounds // len(distinct), action, past)
     return total
 
 
-async def _decide(asker: Asker, agent: Agent, strategy: StrategyRecord | None, meeting: int, action: Action) -> None:
+async def _add_round(
+    total: defaultdict[Kind, _Tally],
+    config: Config,
+    agent: Agent,
+    times: int,
+    action: Action,
+    past: Sequence[PastRound],
+) -> None:
+    """Add so many times what an agent is asked in a round."""
+    prompts, strategy = Prompts(config), None
+    if config.protocol.strategy is not None:
+        recorder = _Recorder(config, action)
+        strategy = await Asker(config, prompts, recorder).strategy(agent, 1, 1, past)
+        for kind, tally in recorder.tallies.items():
+            total[kind].add(tally, times)
+    asked: dict[int, _Tally] = {}
+    for meeting in _depths(config.decisions_per_agent):
+        recorder = _Recorder(config, action)
+        await _decide(Asker(config, prompts, recorder), agent, strategy, meeting, action, past)
+        ((kind, asked[meeting]),) = recorder.tallies.items()
+    total[kind].add(_between(asked), times)
+
+
+def _past_round(config: Config, number: int, action: Action) -> PastRound:
+    """A round in which everybody did the same."""
+    decisions = config.num_agents * config.decisions_per_agent
+    points = config.decisions_per_agent * config.payoffs.payoff(action, action)
+    return PastRound(number, decisions * (action is Action.COOPERATE), decisions, (points,) * config.num_agents)
+
+
+async def _decide(
+    asker: Asker,
+    agent: Agent,
+    strategy: StrategyRecord | None,
+    meeting: int,
+    action: Action,
+    past: Sequence[PastRound],
+) -> None:
     history = [PastMatch(anonymous_id(number), action, action) for number in range(1, meeting)]
-    await asker.decision(agent, Place(1, 1, agent.id, Purpose.DECISION, meeting, 2), strategy, history, meeting)
+    await asker.decision(agent, Place(1, 1, agent.id, Purpose.DECISION, meeting, 2), strategy, history, meeting, past)
 
 
 def _depths(meetings: int) -> list[int]:

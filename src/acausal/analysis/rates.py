@@ -146,6 +146,7 @@ def summary(
             if extremes is None
             else {"all_missing_defect": extremes[0], "all_missing_cooperate": extremes[1]}
         }
+        | {"false_claims": sum(decision.claim_is_true is False for decision in decisions)}
         | {"estimates": {name: _fields(estimate) for name, estimate in estimates.items()}}
         | {"estimates_by_model": {model: _fields(estimate) for model, estimate in models.items()}}
         | {"estimates_intention_to_treat_by_model": {model: _fields(rate) for model, rate in assigned.items()}}

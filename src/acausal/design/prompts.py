@@ -1,21 +1,26 @@
 """From a condition, a game and a protocol to the messages that agents read.
 
-Every word comes from conf/: the templates from the protocol, the disclosure from the condition, payoffs and labels
-from the game in force. Two messages a prompt, what varies last: servers reuse the common prefix.
+Every word comes from conf/: the templates from the protocol, the sentences from condition and wording, payoffs and
+labels from the game in force. Two messages a prompt, what varies last: servers reuse the common prefix.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from acausal.disclosure import disclosure
 from acausal.errors import ConfigError
 from acausal.game import NAMES, Action, PowerRule
 from acausal.records import Message
 from acausal.schema import Config
+from acausal.treatment import Linkage
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # plain text, no HTML
 
@@ -30,43 +35,83 @@ class PastMatch:
     other: Action
 
 
+@dataclass(frozen=True, slots=True)
+class PastRound:
+    """An earlier round of this replicate, as it was measured."""
+
+    number: int
+    cooperated: int
+    counted: int
+    """Decisions that count: legible and made by the model assigned."""
+    scores: tuple[float, ...]
+    """Points of each agent, by id."""
+
+
 class Prompts:
-    """Renders the messages of one cell.
+    """Renders the messages of one cell in one of its wordings.
+
+    Args:
+        paraphrase: Which wording, from 1; `paraphrase_of` says which is a replicate's.
 
     Raises:
         ConfigError: A template of conf/ is broken or asks for a word that prompts do not know.
     """
 
-    def __init__(self, config: Config) -> None:
-        game = config.game
-        self.labels = {Action.COOPERATE: game.labels.cooperate, Action.DEFECT: game.labels.defect}
+    def __init__(self, config: Config, paraphrase: int = 1) -> None:
+        labels, condition = config.labels, config.condition
+        self.paraphrase = paraphrase
+        self.labels = {Action.COOPERATE: labels.cooperate, Action.DEFECT: labels.defect}
         self._words = {
             "num_agents": config.num_agents,
             "num_coplayers": config.num_agents - 1,
-            "cooperate": game.labels.cooperate,
-            "defect": game.labels.defect,
+            "cooperate": labels.cooperate,
+            "defect": labels.defect,
             **{name: getattr(config.payoffs, name) for name in NAMES.values()},
+            "told_linkage": condition.linkage is not Linkage.none,
             "points": points,
+            "percent": percent,
             "number": number,
         }
         if config.public_goods is not None:
             self._words |= {"endowment": config.public_goods.endowment, "multiplier": config.public_goods.multiplier}
-        disclosure = self._compiled("condition.disclosure", config.condition.disclosure)
-        self._words["disclosure"] = disclosure()
-        own, usual = game.wording, config.protocol  # a game that is not played in pairs brings its own words
+        if condition.similarity is not None:
+            self._words["similarity"] = condition.similarity / 100
+        if condition.match_probability is not None:
+            self._words["match_probability"] = condition.match_probability
+        source = "condition.disclosure" if condition.disclosure else f"wording {config.wording.name!r}"
+        self.disclosure = self._compiled(source, disclosure(config, paraphrase))()
+        """What agents are told about each other, as they read it."""
+        self._words["disclosure"] = self.disclosure
+        own, usual = config.game.wording, config.protocol  # a game that is not played in pairs brings its own words
         self._system = self._compiled("protocol.system", own.system or usual.system)()
         self._strategy = self._compiled("protocol.strategy", own.strategy or usual.strategy or "")
         self._decision = self._compiled("protocol.decision", own.decision or usual.decision)
-        self._power_rule = game.power.rule
-        sentence = game.power.sentence if game.power.told else ""
-        self._power = self._compiled("game.power.sentence", sentence)
+        self._past = [
+            self._compiled(f"wording.{shown}", getattr(config.wording, shown))
+            for shown in ("round_summaries", "global_rate")
+            if getattr(condition.shows, shown)
+        ]
+        power = config.game.power
+        self._power_rule = power.rule
+        self._power = self._compiled("game.power.sentence", power.sentence if power.told else "")
 
-    def strategy(self, *, power: float = 100.0) -> tuple[Message, ...]:
-        """The messages that ask for this round's strategy."""
-        return self._messages(self._strategy(), power)
+    def strategy(self, past: Sequence[PastRound] = (), *, power: float = 100.0) -> tuple[Message, ...]:
+        """The messages that ask for this round's strategy.
+
+        Args:
+            past: The earlier rounds; what the condition does not show of them is left out.
+            power: The agent's own of this round, shown only where the game tells it.
+        """
+        return self._messages(self._strategy(past=self._shown(past)), power)
 
     def decision(
-        self, *, strategy: str | None, history: Sequence[PastMatch], coplayer: str, power: float = 100.0
+        self,
+        *,
+        strategy: str | None,
+        history: Sequence[PastMatch],
+        coplayer: str,
+        past: Sequence[PastRound] = (),
+        power: float = 100.0,
     ) -> tuple[Message, ...]:
         """The messages that ask for one decision.
 
@@ -75,13 +120,23 @@ class Prompts:
             history: The agent's own earlier matches of this round, in schedule order; empty where the condition
                 shows none.
             coplayer: Anonymous id of the co-player.
-            power: The agent's own of this round, shown only where the game tells it.
+            past: As for `strategy`.
+            power: As for `strategy`.
         """
         shown = [
             {"coplayer": match.coplayer, "own": self.labels[match.own], "other": self.labels[match.other]}
             for match in history
         ]
-        return self._messages(self._decision(strategy=strategy, history=shown, coplayer=coplayer), power)
+        words = {"strategy": strategy, "history": shown, "coplayer": coplayer, "past": self._shown(past)}
+        return self._messages(self._decision(**words), power)
+
+    def _shown(self, past: Sequence[PastRound]) -> str:
+        """The earlier rounds as the condition shows them; a round in which nothing was measured is left out."""
+        measured = [round_ for round_ in past if round_.counted]
+        if not measured:
+            return ""
+        rounds, overall = [_in_numbers([round_]) for round_ in measured], _in_numbers(measured)
+        return "\n".join(render(past=rounds, overall=overall) for render in self._past)
 
     def _messages(self, user: str, power: float) -> tuple[Message, ...]:
         told = self._power(power=number(power), factor=factor_in_words(self._power_rule, power))
@@ -94,7 +149,7 @@ class Prompts:
             return ConfigError(f"{key} does not render: {error}; the words it may use are {sorted(self._words)}")
 
         try:
-            compiled = _ENVIRONMENT.from_string(template)
+            compiled = _template(template)
         except TemplateError as error:
             raise refusal(error) from error
 
@@ -107,9 +162,37 @@ class Prompts:
         return render
 
 
+@lru_cache(maxsize=512)
+def _template(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)
+
+
+def _in_numbers(rounds: Sequence[PastRound]) -> dict[str, float]:
+    """Rate and points per agent over some rounds; `number` is that of the last."""
+    scores = [round(sum(points), 1) for points in zip(*(round_.scores for round_ in rounds), strict=True)]
+    return {
+        "number": rounds[-1].number,
+        "rate": sum(round_.cooperated for round_ in rounds) / sum(round_.counted for round_ in rounds),
+        "mean": round(sum(scores) / len(scores), 1),
+        "least": min(scores),
+        "most": max(scores),
+    }
+
+
+def messages_hash(messages: Sequence[Message]) -> str:
+    """A short hash of the exact messages that were sent."""
+    text = json.dumps([(message.role, message.content) for message in messages])
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def points(amount: float) -> str:
     """A payoff in words: `3 points`, `1 point`, `0.5 points`."""
     return f"{number(amount)} point" if amount == 1 else f"{number(amount)} points"
+
+
+def percent(fraction: float) -> str:
+    """A fraction in [0, 1] in words, to a tenth: `100 %`, `62.5 %`."""
+    return f"{round(fraction * 100, 1):g} %"
 
 
 def number(amount: float) -> str:

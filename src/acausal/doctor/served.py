@@ -180,7 +180,7 @@ def _expiry(check: str, slot: str, listing: Listing) -> Iterator[Finding]:
 
 def _refused(check: str, slot: str, config: Config, listing: Listing) -> Iterator[Finding]:
     """Parameters of a decision's request that the model does not take."""
-    labels = (config.game.labels.cooperate, config.game.labels.defect)
+    labels = (config.labels.cooperate, config.labels.defect)
     for wrong in not_taken(slot, config.models[slot], listing, labels):
         found = f"{listing.id} does not take {wrong.parameter}"
         if wrong.refused:

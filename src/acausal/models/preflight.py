@@ -163,7 +163,7 @@ def _look_up(slot: str, model: ModelConfig, catalog: Catalog, found: Inspection)
 
 
 def _check_parameters(config: Config, slot: str, found: Inspection) -> None:
-    labels = (config.game.labels.cooperate, config.game.labels.defect)
+    labels = (config.labels.cooperate, config.labels.defect)
     model = config.models[slot]
     for wrong in not_taken(slot, model, found.listings[slot], labels):
         said = f"models.{slot} sends {wrong.parameter}, which {model.model_type!r} does not take"

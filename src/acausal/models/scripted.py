@@ -36,7 +36,7 @@ _OWN_STRATEGY = re.compile(
 _STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _SAMENESS = re.compile(
-    r"\bsame (?:[\w.-]+ ){0,3}(?:models?|AI|weights|program)\b|\bcopies\b|\ba copy of\b|\bclones?\b"
+    r"\bsame (?:[\w.-]+ ){0,3}(?:models?|AI|weights|program)\b|\bcopies\b|\ba copy of\b|\bcopy of you|\bclones?\b"
     r"|\bidentical(?: (?:to|copies|instances|models?|AIs?|language)\b|\s*[.,;!]|\s*$)",
     re.IGNORECASE,
 )

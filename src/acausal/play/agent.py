@@ -8,7 +8,7 @@ from typing import Protocol
 
 from acausal.design.parsing import Reading, read_decision, read_strategy
 from acausal.design.population import Agent
-from acausal.design.prompts import PastMatch, Prompts, anonymous_id
+from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.design.seeds import placed_seed
 from acausal.records import Place, Purpose, Reply, Request, Status, StrategyRecord
 from acausal.schema import Config
@@ -31,6 +31,8 @@ class Choice:
     substituted: bool
     """True also when the strategy it follows was written by a substitute."""
     call_key: str
+    messages_hash: str | None = None
+    """Of what was asked; None when nothing was."""
 
 
 class Asker:
@@ -42,15 +44,26 @@ class Asker:
         self._model = model
         self._choices = tuple(prompts.labels.values())
 
+    @property
+    def paraphrase(self) -> int:
+        """Which wording of the condition it asks in, from 1."""
+        return self._prompts.paraphrase
+
     def deciding_slot(self, agent: Agent) -> str:
         """The slot that decides for an agent."""
         return deciding_slot(self._config, agent.model)
 
-    async def strategy(self, agent: Agent, replicate: int, round_: int) -> StrategyRecord:
-        """Ask an agent for its strategy of a round."""
+    async def strategy(
+        self, agent: Agent, replicate: int, round_: int, past: Sequence[PastRound] = ()
+    ) -> StrategyRecord:
+        """Ask an agent for its strategy of a round.
+
+        Args:
+            past: The earlier rounds, of which the condition may show something.
+        """
+        messages = self._prompts.strategy(past, power=agent.power)
         place = Place(replicate, round_, agent.id, Purpose.STRATEGY)
         seed = placed_seed(self._config.seed, "strategy", replicate, round_, agent.id)
-        messages = self._prompts.strategy(power=agent.power)
         reply = await self._model.complete(Request(place, agent.model, messages, (), seed))
         text, status, reason = read_strategy(reply)
         return StrategyRecord(
@@ -65,10 +78,18 @@ class Asker:
             reasoning=reply.reasoning,
             call_key=reply.key,
             reason=reason,
+            messages_hash=messages_hash(messages),
+            paraphrase=self.paraphrase,
         )
 
     async def decision(
-        self, agent: Agent, place: Place, strategy: StrategyRecord | None, history: Sequence[PastMatch], meeting: int
+        self,
+        agent: Agent,
+        place: Place,
+        strategy: StrategyRecord | None,
+        history: Sequence[PastMatch],
+        meeting: int,
+        past: Sequence[PastRound] = (),
     ) -> Choice:
         """Ask an agent for its action in a match.
 
@@ -77,6 +98,7 @@ class Asker:
             strategy: What the agent wrote this round; None under a protocol without strategies.
             history: Its own earlier matches of this round, in schedule order.
             meeting: Number of this meeting among the agent's own of the round, from 1.
+            past: The earlier rounds, of which the condition may show something.
         """
         if strategy is not None and strategy.status is not Status.LEGIBLE:
             # Nothing to decide with: the strategy's fate is the decision's, and no call is wasted on it.
@@ -87,12 +109,14 @@ class Asker:
             strategy=strategy.strategy if strategy is not None else None,
             history=shown,
             coplayer=anonymous_id(meeting),
+            past=past,
             power=agent.power,
         )
         seed = placed_seed(self._config.seed, "decision", place.replicate, place.round, agent.id, place.coplayer)
         reply = await self._model.complete(Request(place, self.deciding_slot(agent), messages, self._choices, seed))
         substituted = reply.substituted or (strategy is not None and strategy.substituted)
-        return Choice(read_decision(reply, self._prompts.labels), reply.served_by, substituted, reply.key)
+        reading = read_decision(reply, self._prompts.labels)
+        return Choice(reading, reply.served_by, substituted, reply.key, messages_hash(messages))
 
 
 def deciding_slot(config: Config, slot: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from acausal.design.population import Agent
 from acausal.design.schedule import Fixture
+from acausal.disclosure import claim_is_true
 from acausal.game import Action, factor
 from acausal.game_schema import PowerMode
 from acausal.play.agent import Asker, Choice
@@ -81,7 +82,19 @@ class Scorer:
             power=agent.power,
             call_key=own.call_key,
             reason=own.reading.reason,
+            messages_hash=own.messages_hash,
+            paraphrase=self._asker.paraphrase,
+            claim_is_true=self._claim_is_true(agent, coplayer),
         )
+
+    def _claim_is_true(self, agent: Agent, coplayer: Agent | None) -> bool | None:
+        """Of the co-player; where everybody plays with everybody, of each of the others."""
+        if coplayer is not None:
+            return claim_is_true(self._config, agent.model, coplayer.model)
+        seats = self._config.seats
+        others = [slot for slot, count in seats.items() if count > (slot == agent.model)]
+        found = [claim_is_true(self._config, agent.model, slot) for slot in others]
+        return None if None in found else all(found)
 
     def _model_type(self, slot: str) -> str:
         return self._config.models[slot].model_type

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.power import empowered
-from acausal.design.prompts import PastMatch, Prompts, anonymous_id
+from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.design.schedule import Fixture, schedule
 from acausal.design.seeds import placed_seed
+from acausal.disclosure import paraphrase_of
 from acausal.errors import AcausalError
+from acausal.game import Action
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.match import Scorer
 from acausal.records import Decision, MatchRecord, Place, Purpose, StrategyRecord
@@ -62,21 +64,23 @@ async def play_tournament(
         replicate: Counted from 1; places every seed.
         observe: Told of each strategy and match as it ends, in whatever order they end.
     """
-    prompts = Prompts(config)
+    prompts = Prompts(config, paraphrase_of(config, replicate))
     asker = Asker(config, prompts, model)
     scorer = Scorer(config, asker)
     seated = population(config.seats, seed=seat_seed(config.seed, replicate))
     agents = {agent.id: agent for agent in seated}
     record = TournamentRecord(replicate)
     last_round: list[Decision] = []
+    past: list[PastRound] = []
     for number in range(1, config.num_rounds + 1):
         agents = empowered(config, replicate, number, agents, last_round)
-        round_ = _Round(config, asker, scorer, agents, replicate, number, observe)
+        round_ = _Round(config, asker, scorer, agents, replicate, number, observe, tuple(past))
         record.strategies += await round_.write_strategies()
         matches = await round_.play_matches()
         record.matches += matches
         last_round = [decision for match in matches for decision in match.decisions]
         agents = round_.agents_after()
+        past.append(round_.measured())
     return record
 
 
@@ -92,6 +96,7 @@ class _Round:
         replicate: int,
         number: int,
         observe: Callable[[Event], None],
+        past: tuple[PastRound, ...],
     ) -> None:
         self._config = config
         self._asker = asker
@@ -100,6 +105,7 @@ class _Round:
         self._replicate = replicate
         self._number = number
         self._observe = observe
+        self._past = past
         self._strategies: dict[int, StrategyRecord] = {}
         self._histories: dict[int, list[PastMatch]] = {agent: [] for agent in agents}
         self._matches: list[MatchRecord] = []
@@ -134,10 +140,7 @@ class _Round:
 
     def agents_after(self) -> dict[int, Agent]:
         """The agents with this round's strategies and points."""
-        scores = dict.fromkeys(self._agents, 0.0)
-        for match in self._matches:
-            for decision in match.decisions:
-                scores[decision.agent] += decision.payoff or 0.0  # a void match adds nothing to a total
+        scores = self._scores()
         return {
             number: replace(
                 agent,
@@ -147,12 +150,25 @@ class _Round:
             for number, agent in self._agents.items()
         }
 
+    def measured(self) -> PastRound:
+        """What later rounds may be shown of this one."""
+        counted = [decision for match in self._matches for decision in match.decisions if decision.counts]
+        cooperated = sum(decision.action is Action.COOPERATE for decision in counted)
+        return PastRound(self._number, cooperated, len(counted), tuple(self._scores().values()))
+
+    def _scores(self) -> dict[int, float]:
+        scores = dict.fromkeys(self._agents, 0.0)
+        for match in self._matches:
+            for decision in match.decisions:
+                scores[decision.agent] += decision.payoff or 0.0  # a void match adds nothing to a total
+        return scores
+
     @property
     def _shows_history(self) -> bool:
         return self._config.condition.shows.own_matches
 
     async def _strategy(self, agent: Agent) -> StrategyRecord:
-        record = await self._asker.strategy(agent, self._replicate, self._number)
+        record = await self._asker.strategy(agent, self._replicate, self._number, self._past)
         self._observe(record)
         return record
 
@@ -173,7 +189,8 @@ class _Round:
         agent, coplayer = fixture.agents[seat], fixture.agents[1 - seat]
         place = Place(self._replicate, self._number, agent, Purpose.DECISION, fixture.match, coplayer)
         strategy, history = self._strategies.get(agent), tuple(self._histories[agent])
-        return await self._asker.decision(self._agents[agent], place, strategy, history, fixture.meetings[seat])
+        meeting = fixture.meetings[seat]
+        return await self._asker.decision(self._agents[agent], place, strategy, history, meeting, self._past)
 
     async def _assembly(self) -> MatchRecord:
         """Everybody chooses once and at the same time, with all others at once."""
@@ -186,7 +203,7 @@ class _Round:
 
     async def _contribution(self, agent: Agent) -> Choice:
         place = Place(self._replicate, self._number, agent.id, Purpose.DECISION, match=1)
-        return await self._asker.decision(agent, place, self._strategies.get(agent.id), (), 1)
+        return await self._asker.decision(agent, place, self._strategies.get(agent.id), (), 1, self._past)
 
     def _remember(self, match: MatchRecord, meetings: tuple[int, int]) -> None:
         """Add a match to what its agents will be shown; a void match is not shown."""

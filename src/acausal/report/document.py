@@ -120,6 +120,10 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         else "",
         "game": game_sentences(summary),
         "outcomes": outcome_rows(summary),
+        "deception": f"Deceptive arm: in {summary['false_claims']} of {summary['decisions']} decisions, what the agent "
+        "was told of its co-player is false."
+        if summary["false_claims"]
+        else "",
         "rows": [
             {
                 "model": row.model,

@@ -38,6 +38,9 @@ DECISIONS = pa.schema(
         ("agent_model", _TEXT),
         ("coplayer_agent_model", _TEXT),
         ("reason", _TEXT),
+        ("messages_hash", _TEXT),
+        ("paraphrase", _COUNT),
+        ("claim_is_true", _FLAG),
     ]
 )
 """A row per decision. `agent_model` differs from `model` only under a `sub_model`; `reason` says why action is null."""
@@ -55,6 +58,8 @@ STRATEGIES = pa.schema(
         ("reasoning", _TEXT),
         ("call_key", _TEXT),
         ("reason", _TEXT),
+        ("messages_hash", _TEXT),
+        ("paraphrase", _COUNT),
     ]
 )
 """A row per strategy."""

@@ -1,0 +1,164 @@
+"""`acausal prompts`: what agents will read, arm by arm, without a call."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from acausal.design.arms import Question
+    from acausal.schema import Config
+
+ABOUT = "show what agents will read in each arm of a run or a sweep, without a call"
+_WIDTH = 80
+_WIDE = 140
+"""Columns from which two arms fit side by side."""
+_SENTENCE_END = re.compile(r"\n|(?<=[.!?;]) ")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("-m", "--multirun", action="store_true", help="show the arms of a sweep: the first, then diffs")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--paraphrase", type=int, default=1, metavar="N", help="which wording, from 1 (default 1)")
+    which.add_argument("--all", action="store_true", help="every wording that the replicates use")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--hashes", action="store_true", help="only the hash of each question, as in decisions.parquet")
+    how.add_argument(
+        "--side-by-side", action="store_true", help=f"two arms beside each other, on a terminal of {_WIDE} columns"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="those of the run, e.g. condition=a,b with -m")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the prompts; then refuse what the run would refuse.
+
+    Returns:
+        0; 1 where a prompt leaks or two arms ask exactly the same.
+    """
+    from acausal.design.lint import lint_arms
+    from acausal.launch import compose_arms
+
+    arms = compose_arms(options.overrides, multirun=options.multirun)
+    width = shutil.get_terminal_size((_WIDTH, 24)).columns
+    for line in _lines(arms, options, width):
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+    lint_arms(arms)
+    return 0
+
+
+def _lines(arms: Sequence[tuple[str, Config]], options: argparse.Namespace, width: int) -> Iterator[str]:
+    first: list[Question] = []
+    for number, (title, config) in enumerate(arms):
+        yield f"=== arm {number}: {title or config.condition.name} ==="
+        asked = [question for paraphrase in _paraphrases(config, options) for question in _asked(config, paraphrase)]
+        if options.hashes:
+            yield from (f"{question.hash}  {question.title}" for question in asked)
+        elif not first:
+            yield from _whole(asked, width)
+        else:
+            beside = options.side_by_side and width >= _WIDE
+            yield from _against(first, asked, width, beside=beside)
+        first = first or asked
+        yield ""
+
+
+def _paraphrases(config: Config, options: argparse.Namespace) -> Sequence[int]:
+    """The wordings to show: an arm with fewer wordings shows the one that its replicate would use."""
+    from acausal.disclosure import paraphrase_count, paraphrase_of
+    from acausal.errors import ConfigError
+
+    if options.paraphrase < 1:
+        raise ConfigError(f"--paraphrase must be at least 1, but is {options.paraphrase}")
+    return range(1, paraphrase_count(config) + 1) if options.all else [paraphrase_of(config, options.paraphrase)]
+
+
+def _asked(config: Config, paraphrase: int) -> list[Question]:
+    """The questions of one wording; their titles name it where there are several."""
+    from dataclasses import replace
+
+    from acausal.design.arms import questions
+    from acausal.disclosure import paraphrase_count
+
+    asked, count = questions(config, paraphrase), paraphrase_count(config)
+    if count == 1:
+        return asked
+    return [replace(question, title=f"{question.title}, paraphrase {paraphrase} of {count}") for question in asked]
+
+
+def _whole(asked: Sequence[Question], width: int) -> Iterator[str]:
+    """Every question once; the system message, which they share, once."""
+    from acausal.design.arms import differing
+
+    system = None
+    for question in differing(asked):
+        if question.messages[0].content != system:
+            system = question.messages[0].content
+            yield "[system]"
+            yield from _wrapped(system.splitlines(), width)
+        yield ""
+        yield f"[{question.title}: {question.hash}]"
+        for message in question.messages[1:]:
+            yield from _wrapped(message.content.splitlines(), width)
+
+
+def _against(first: Sequence[Question], asked: Sequence[Question], width: int, *, beside: bool) -> Iterator[str]:
+    """What differs from the first arm, message by message."""
+    before, after = _sections(first), _sections(asked)
+    shown: set[str] = set()
+    compared = {_unworded(title) for title in after}
+    for title in [*after, *(title for title in before if _unworded(title) not in compared)]:
+        # An arm that has one wording only is compared in each wording of the other.
+        old = before.get(title, before.get(_unworded(title), []))
+        new = after.get(title, [])
+        lines = list(_beside(old, new, width) if beside else _changes(old, new, width))
+        if old != new and str(lines) not in shown:
+            shown.add(str(lines))
+            yield f"[{title}]"
+            yield from lines
+    if not shown:
+        yield "the same as arm 0, word for word"
+
+
+def _sections(asked: Sequence[Question]) -> dict[str, list[str]]:
+    """Title of each message → its sentences."""
+    sections: dict[str, list[str]] = {}
+    for question in asked:
+        wording = "".join(re.findall(r", paraphrase \d+", question.title))
+        title = _unworded(question.title) + wording
+        for name, message in zip((f"system{wording}", title), question.messages, strict=True):
+            sections.setdefault(name, _SENTENCE_END.split(message.content))
+    return sections
+
+
+def _unworded(title: str) -> str:
+    return title.partition(", paraphrase")[0]
+
+
+def _changes(before: Sequence[str], after: Sequence[str], width: int) -> Iterator[str]:
+    for line in difflib.unified_diff(before, after, n=0, lineterm=""):
+        if not line.startswith(("---", "+++", "@@")):
+            yield from _wrapped([line], width)
+
+
+def _beside(before: Sequence[str], after: Sequence[str], width: int) -> Iterator[str]:
+    half = (width - 3) // 2
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        left, right = list(_wrapped(before[a:b], half)), list(_wrapped(after[c:d], half))
+        mark = " " if tag == "equal" else "|"
+        for one, other in zip_longest(left, right, fillvalue=""):
+            yield f"{one:<{half}} {mark} {other}".rstrip()
+
+
+def _wrapped(lines: Sequence[str], width: int) -> Iterator[str]:
+    """Lines that fit."""
+    for line in lines:
+        yield from textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False) or [""]

@@ -1,0 +1,99 @@
+"""The questions of a cell as its agents will read them, before anybody is asked: one set for each wording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
+from acausal.disclosure import paraphrase_count
+from acausal.game import Action
+from acausal.records import Message
+from acausal.schema import Config
+from acausal.treatment import Claims
+
+STRATEGY = "[the strategy that the agent wrote]"
+"""Stands for an agent's own words."""
+_LATER_MATCH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a cell."""
+
+    title: str
+    round: int
+    asks_for_action: bool
+    messages: tuple[Message, ...]
+    past: tuple[PastRound, ...]
+    """The earlier rounds that it may show, made up."""
+
+    @property
+    def hash(self) -> str:
+        """Of its exact messages."""
+        return messages_hash(self.messages)
+
+
+def used_paraphrases(config: Config) -> range:
+    """The wordings that the replicates of a cell will use, from 1."""
+    return range(1, min(paraphrase_count(config), config.replicates) + 1)
+
+
+def questions(config: Config, paraphrase: int) -> list[Question]:
+    """What agents are asked in one wording, with a made-up past: round 1 and, where one is played, round 2.
+
+    Raises:
+        ConfigError: A template does not render.
+    """
+    prompts = Prompts(config, paraphrase)
+    asked = []
+    for round_ in range(1, min(config.num_rounds, 2) + 1):
+        past = () if round_ == 1 else (_made_up(config),)
+        place = f"round {round_}"
+        strategy = None
+        if config.protocol.strategy is not None:
+            strategy = STRATEGY
+            asked.append(Question(f"strategy, {place}", round_, False, prompts.strategy(past), past))
+        for match in (1, _LATER_MATCH):
+            if match < config.num_agents:
+                history = _history(match) if config.condition.shows.own_matches else []
+                messages = prompts.decision(strategy=strategy, history=history, coplayer=anonymous_id(match), past=past)
+                asked.append(Question(f"decision, {place}, match {match}", round_, True, messages, past))
+    return asked
+
+
+def differing(asked: Sequence[Question]) -> list[Question]:
+    """The questions without those that repeat the words of an earlier one."""
+    return list({question.hash: question for question in reversed(asked)}.values())[::-1]
+
+
+def alike(cells: Sequence[Config]) -> tuple[int, int] | None:
+    """Two cells whose treatments differ and whose agents would read exactly the same; None where there are none.
+
+    Cells that differ in models, scenario or seed are no arms of one prompt. A rule of the game that nobody is told
+    changes no word either; its payoffs and labels must.
+    """
+    seen: dict[tuple[str, ...], int] = {}
+    for number, config in enumerate(cells):
+        asked = tuple(question.hash for wording in used_paraphrases(config) for question in questions(config, wording))
+        first = seen.setdefault(asked, number)
+        if _treatment(cells[first]) != _treatment(config):
+            return first, number
+    return None
+
+
+def _treatment(config: Config) -> tuple[object, ...]:
+    """What a cell means to tell; whether it is true stands elsewhere."""
+    condition = replace(config.condition, claims=Claims.as_stated)
+    return condition, config.wording, config.protocol, config.payoffs, config.labels
+
+
+def _history(match: int) -> list[PastMatch]:
+    actions = (Action.COOPERATE, Action.DEFECT)
+    return [PastMatch(anonymous_id(met), actions[met % 2], Action.DEFECT) for met in range(1, match)]
+
+
+def _made_up(config: Config) -> PastRound:
+    """A round in which every second decision cooperated."""
+    decisions = config.num_agents * (config.num_agents - 1)
+    return PastRound(1, decisions // 2, decisions, tuple(float(agent) for agent in range(1, config.num_agents + 1)))
