@@ -183,7 +183,7 @@ def _payoffs(config: Config, question: Question) -> Iterator[Leak]:
     actions = {config.labels.cooperate.casefold(): Action.COOPERATE, config.labels.defect.casefold(): Action.DEFECT}
     for message in question.messages:
         for row in _ROW.finditer(message.content):
-            own, other = actions.get(row[1].casefold()), actions.get(row[2].casefold())
+            own, other = actions.get(row[1].casefold()), actions.get(_EVERYBODY.sub("", row[2]).casefold())
             if own is None or other is None:
                 yield Leak("a row of the payoffs names no label", row[0], "write {{ cooperate }} and {{ defect }}")
             elif abs(float(row[3]) - config.payoffs.payoff(own, other)) > 1e-5 * abs(float(row[3])):
