@@ -16,6 +16,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from acausal.encounters import check_evolution, check_matching
 from acausal.errors import ConfigError
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 
@@ -31,7 +32,8 @@ OPERATIONAL_MODEL = (
 OPERATIONAL_EMBEDDED = ("parallel", "threads")
 _DEFINING = re.compile(
     r"seed|num_agents|enable_multi_model|main_model|sub_model|(scenario|condition|game|protocol)\.name"
-    r"|scenario\.model_distribution.*|models\.[^.]+\.(model_type|endpoint\.name|embedded.*)"
+    r"|scenario\.model_distribution.*|matching\.(kind|matches|neighbourhood|rows)|evolution\..*"
+    r"|models\.[^.]+\.(model_type|endpoint\.name|embedded.*)"
 )
 """Keys without which a directory's calls are another cell's; any other that changes touches calls one by one."""
 _IDENTIFYING_ENDPOINT = ("name", "params")
@@ -167,6 +169,8 @@ def check(config: Config) -> None:
     _check_slots(config)
     _check_population(config)
     _check_models(config)
+    check_matching(config)
+    check_evolution(config)
     labels = config.game.labels
     if labels.cooperate.strip().casefold() == labels.defect.strip().casefold():
         raise ConfigError(f"game.labels must be two different words, but both are {labels.cooperate!r}")

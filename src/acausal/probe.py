@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from acausal.config import check_keys, identity
+from acausal.design.matching import round_fixtures
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import Prompts
-from acausal.design.schedule import schedule
-from acausal.design.seeds import placed_seed
 from acausal.errors import Interrupted
 from acausal.experiment import halting_on_signals
 from acausal.models.client import Client
@@ -70,7 +69,7 @@ async def _ask(config: Config, client: Client) -> None:
     if config.protocol.strategy is not None:
         written = await _all(asker.strategy(agent, 1, 1) for agent in first)
         strategies = {record.agent: record for record in written}
-    fixtures = schedule(len(agents), seed=placed_seed(config.seed, "schedule", 1, 1))
+    fixtures = round_fixtures(config, [agent.model for agent in agents], 1, 1)
     places = {
         agent: Place(1, 1, agent, Purpose.DECISION, fixture.match, fixture.agents[1 - seat])
         for fixture in fixtures
@@ -79,7 +78,7 @@ async def _ask(config: Config, client: Client) -> None:
     }
     await _all(
         asker.decision(agent, places[agent.id], strategies.get(agent.id), (), 1)
-        for agent in _first(first, config.probe, asker.deciding_slot)
+        for agent in _first((agent for agent in first if agent.id in places), config.probe, asker.deciding_slot)
     )
 
 

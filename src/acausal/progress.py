@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from acausal.encounters import matches_per_round
 from acausal.game import Action
 from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
@@ -90,12 +91,11 @@ class Progress:
         self._told = self._started
         self._rounds = 0
         self._matches_of_round: Counter[tuple[int, int]] = Counter()
-        agents = config.num_agents
         rounds = config.num_rounds * config.replicates
-        self._matches_per_round = agents * (agents - 1) // 2
+        self._matches_per_round = matches_per_round(config)
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        strategies = agents if config.protocol.strategy is not None else 0
+        strategies = config.num_agents if config.protocol.strategy is not None else 0
         self._total_calls = rounds * (strategies + 2 * self._matches_per_round)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off

@@ -3,26 +3,30 @@
 A small cell is played through the real dataflow by a model that answers with placeholders, once with everybody giving
 the shorter label and once the longer: between the two lies every history that real answers can make. Replicates and
 rounds ask the same number of calls with the same words, so one replicate stands for all. A large cell is counted from
-its schedule, every pair once a round, and its decisions are rendered at some depths of history only.
+its schedule, and so is one where some agents play a match less than others, now these and now those; its decisions are
+rendered at some depths of history only. Under evolution everybody is taken to keep their model: what the population
+will become, nobody knows.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from acausal.design.population import Agent
+from acausal.design.matching import meetings_of
+from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
+from acausal.encounters import is_even, matches_per_round
 from acausal.game import Action
 from acausal.models.body import chat_body
 from acausal.play.agent import Asker
 from acausal.play.tournament import play_tournament
 from acausal.records import Place, Purpose, Reply, Request, StrategyRecord
-from acausal.schema import Config
+from acausal.schema import Config, EvolutionConfig
 
 PLACEHOLDER = "I will choose what I would want every other participant to choose in my place."
 """A strategy that no model writes, so that it is found again in the prompts that quote it."""
@@ -59,17 +63,21 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     Raises:
         ConfigError: A prompt does not render.
     """
-    agents = config.num_agents
-    per_round = agents * (agents - 1) + (agents if config.protocol.strategy is not None else 0)
-    count = _played if per_round * config.num_rounds <= played_up_to else _sampled
+    config = replace(config, evolution=EvolutionConfig())
+    strategies = config.num_agents if config.protocol.strategy is not None else 0
+    calls = config.num_rounds * (strategies + 2 * matches_per_round(config))
+    if calls <= played_up_to and is_even(config):
+        count, replicates = _played, config.replicates
+    else:
+        count, replicates = _sampled, 1
     labels = sorted(Prompts(config).labels.items(), key=lambda label: len(label[1].encode()))
     least, most = (asyncio.run(count(config, action)) for action, _ in labels)
     return {
         kind: Load(
-            calls=tally.calls * config.replicates,
-            least_bytes=tally.bytes * config.replicates,
-            most_bytes=most[kind].bytes * config.replicates,
-            quotes=tally.quotes * config.replicates,
+            calls=tally.calls * replicates,
+            least_bytes=tally.bytes * replicates,
+            most_bytes=most[kind].bytes * replicates,
+            quotes=tally.quotes * replicates,
             max_tokens=tally.max_tokens,
         )
         for kind, tally in sorted(least.items(), key=lambda item: (item[0][0], item[0][1] is Purpose.DECISION))
@@ -123,23 +131,36 @@ async def _played(config: Config, action: Action) -> Mapping[Kind, _Tally]:
 
 
 async def _sampled(config: Config, action: Action) -> Mapping[Kind, _Tally]:
-    """One replicate, from one agent a slot: all agents of a slot are asked equally many and equally long questions."""
+    """All replicates, from one agent a slot: its agents are asked equally long questions at equal depths of history."""
     total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
     prompts = Prompts(config)
+    played = _matches_played(config)
     for slot, seats in config.seats.items():
-        agent, strategy, times = Agent(1, slot), None, seats * config.num_rounds
+        agent, strategy = Agent(1, slot), None
         if config.protocol.strategy is not None:
             recorder = _Recorder(config, action)
             strategy = await Asker(config, prompts, recorder).strategy(agent, 1, 1)
             for kind, tally in recorder.tallies.items():
-                total[kind].add(tally, times)
+                total[kind].add(tally, seats * config.num_rounds * config.replicates)
         asked: dict[int, _Tally] = {}
-        for meeting in _depths(config.num_agents - 1):
+        for meeting in sorted({depth for matches in played[slot] for depth in _depths(matches)}):
             recorder = _Recorder(config, action)
             await _decide(Asker(config, prompts, recorder), agent, strategy, meeting, action)
             ((kind, asked[meeting]),) = recorder.tallies.items()
-        total[kind].add(_between(asked), times)
+        for matches, times in played[slot].items():
+            total[kind].add(_between({depth: asked[depth] for depth in asked if depth <= matches}), times)
     return total
+
+
+def _matches_played(config: Config) -> Mapping[str, Mapping[int, int]]:
+    """Slot → matches in a round → how many of its agents play so many, over all rounds and replicates; 0 left out."""
+    played: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for replicate in range(1, config.replicates + 1):
+        slots = [agent.model for agent in population(config.seats, seed=seat_seed(config.seed, replicate))]
+        for round_ in range(1, config.num_rounds + 1):
+            for agent, matches in meetings_of(config, slots, replicate, round_).items():
+                played[slots[agent - 1]][matches] += matches > 0
+    return {slot: +counts for slot, counts in played.items()}
 
 
 async def _decide(asker: Asker, agent: Agent, strategy: StrategyRecord | None, meeting: int, action: Action) -> None:

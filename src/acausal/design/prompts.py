@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from acausal.encounters import matches_in_words
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Message
@@ -43,6 +44,7 @@ class Prompts:
         self._words = {
             "num_agents": config.num_agents,
             "num_coplayers": config.num_agents - 1,
+            "matches": matches_in_words(config),
             "cooperate": game.labels.cooperate,
             "defect": game.labels.defect,
             "temptation": game.payoffs.temptation,
@@ -53,6 +55,7 @@ class Prompts:
         }
         disclosure = self._compiled("condition.disclosure", config.condition.disclosure)
         self._words["disclosure"] = disclosure()
+        self._words["matching"] = self._compiled("matching.told", config.matching.told)()
         self._system = self._compiled("protocol.system", config.protocol.system)()
         self._strategy = self._compiled("protocol.strategy", config.protocol.strategy or "")
         self._decision = self._compiled("protocol.decision", config.protocol.decision)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from acausal.design.matching import round_fixtures
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
-from acausal.design.schedule import Fixture, schedule
-from acausal.design.seeds import placed_seed
+from acausal.design.schedule import Fixture
 from acausal.errors import AcausalError
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.match import Scorer
@@ -76,7 +76,7 @@ async def play_tournament(
 
 
 class _Round:
-    """One round: strategies in parallel, then every pair once."""
+    """One round: strategies in parallel, then the matches of its matching."""
 
     def __init__(
         self,
@@ -110,12 +110,12 @@ class _Round:
         return strategies
 
     async def play_matches(self) -> list[MatchRecord]:
-        """The round robin, in schedule order whatever finished first."""
-        seed = placed_seed(self._config.seed, "schedule", self._replicate, self._number)
+        """The matches of the round, in schedule order whatever finished first."""
+        slots = [agent.model for agent in self._agents.values()]
         previous: dict[int, asyncio.Task[MatchRecord]] = {}
         async with asyncio.TaskGroup() as group:
             tasks = []
-            for fixture in schedule(len(self._agents), seed=seed):
+            for fixture in round_fixtures(self._config, slots, self._replicate, self._number):
                 waits_for = [previous[agent] for agent in fixture.agents if agent in previous]
                 # With nothing of the past on show there is nothing to wait for.
                 task = group.create_task(self._match(fixture, waits_for if self._shows_history else ()))
