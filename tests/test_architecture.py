@@ -13,7 +13,7 @@ ROOT = Path(acausal.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
-    ["schema", "config", "complaint", "stored"],
+    ["matching_schema", "schema", "encounters", "config", "complaint", "stored"],
     ["records", "provenance"],
     ["design"],
     ["models"],
@@ -41,7 +41,7 @@ FENCES = {
     "aiohttp": ["models"],
     "mlflow": ["tracking.py"],
     "hydra": ["config.py", "launch.py"],
-    "omegaconf": ["schema.py", "config.py", "stored.py", "launch.py"],
+    "omegaconf": ["schema.py", "matching_schema.py", "config.py", "stored.py", "launch.py"],
     "yaml": ["stored.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 
 from acausal.errors import ConfigError
-from acausal.schema import Config, EvolutionRule, MatchingKind, Neighbourhood
+from acausal.matching_schema import EvolutionRule, MatchingKind, Neighbourhood
+from acausal.schema import Config
 
 _LEAST_SIDE = 3
 """Of a torus: on a shorter one the same neighbour stands on two sides."""
@@ -115,11 +116,21 @@ def matches_in_words(config: Config) -> str:
 
 def matching_in_words(config: Config) -> str:
     """For a report: `random_pairs, 2 to 3 matches an agent and round, 13 a round`."""
-    words = f"{config.matching.name}, {matches_in_words(config)} an agent and round, {matches_per_round(config)} a round"
+    words = (
+        f"{config.matching.name}, {matches_in_words(config)} an agent and round, {matches_per_round(config)} a round"
+    )
     if config.matching.kind is MatchingKind.lattice:
         rows, columns = torus_sides(config.num_agents, config.matching.rows)
         return f"{words}, on a torus of {rows} × {columns}"
     return words
+
+
+def evolution_in_words(config: Config) -> str:
+    """For a report: `moran, strength 1, mutation 0.01`, or `none`."""
+    evolution = config.evolution
+    if evolution.rule is EvolutionRule.none:
+        return "none"
+    return f"{evolution.rule.value}, strength {evolution.strength:g}, mutation {evolution.mutation:g}"
 
 
 def torus_sides(agents: int, rows: int | None) -> tuple[int, int]:

@@ -22,11 +22,12 @@ from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.encounters import is_even, matches_per_round
 from acausal.game import Action
+from acausal.matching_schema import EvolutionConfig
 from acausal.models.body import chat_body
 from acausal.play.agent import Asker
 from acausal.play.tournament import play_tournament
 from acausal.records import Place, Purpose, Reply, Request, StrategyRecord
-from acausal.schema import Config, EvolutionConfig
+from acausal.schema import Config
 
 PLACEHOLDER = "I will choose what I would want every other participant to choose in my place."
 """A strategy that no model writes, so that it is found again in the prompts that quote it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from acausal.design.schedule import Pair
 
@@ -69,8 +70,7 @@ class _Colouring:
         return fan
 
     def _is_fan(self, centre: int, neighbours: Sequence[int]) -> bool:
-        steps = zip(neighbours, neighbours[1:], strict=False)
-        return all(self._colours[centre, after] not in self._across[before] for before, after in steps)
+        return all(self._colours[centre, after] not in self._across[before] for before, after in pairwise(neighbours))
 
     def _swap(self, start: int, colour: int, other: int) -> None:
         """Exchange two colours along the path that leaves a vertex by the first of them."""

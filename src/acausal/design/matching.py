@@ -15,7 +15,8 @@ from acausal.design.colouring import matchdays
 from acausal.design.schedule import Fixture, Pair, all_matchdays, circle, matchday_of, numbered
 from acausal.design.seeds import placed_seed
 from acausal.encounters import is_even, matchdays_of_all_pairs, matches_by_slot, torus_sides
-from acausal.schema import Config, MatchingKind, Neighbourhood
+from acausal.matching_schema import MatchingKind, Neighbourhood
+from acausal.schema import Config
 
 
 def round_fixtures(config: Config, slots: Sequence[str], replicate: int, round_: int) -> tuple[Fixture, ...]:
@@ -90,7 +91,9 @@ def ring_pairs(agents: int, matches: int) -> Iterator[Pair]:
         matches: Even, and below the number of agents.
     """
     return (
-        (place + 1, (place + distance) % agents + 1) for distance in range(1, matches // 2 + 1) for place in range(agents)
+        (place + 1, (place + distance) % agents + 1)
+        for distance in range(1, matches // 2 + 1)
+        for place in range(agents)
     )
 
 

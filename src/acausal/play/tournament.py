@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from acausal.design.evolution import slots_after
 from acausal.design.matching import round_fixtures
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.design.schedule import Fixture
 from acausal.errors import AcausalError
+from acausal.matching_schema import EvolutionRule
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.match import Scorer
 from acausal.records import Decision, MatchRecord, Place, Purpose, StrategyRecord
@@ -71,8 +73,19 @@ async def play_tournament(
         round_ = _Round(config, asker, scorer, agents, replicate, number, observe)
         record.strategies += await round_.write_strategies()
         record.matches += await round_.play_matches()
-        agents = round_.agents_after()
+        agents = _evolved(config, round_.agents_after(), record.matches, replicate, number)
     return record
+
+
+def _evolved(
+    config: Config, agents: dict[int, Agent], matches: Iterable[MatchRecord], replicate: int, number: int
+) -> dict[int, Agent]:
+    """The agents of the next round: each in its seat, maybe with another model."""
+    if config.evolution.rule is EvolutionRule.none:
+        return agents
+    played = [decision for match in matches if match.round == number for decision in match.decisions]
+    slots = slots_after(config, [agent.model for agent in agents.values()], played, replicate, number)
+    return {agent.id: replace(agent, model=slot) for agent, slot in zip(agents.values(), slots, strict=True)}
 
 
 class _Round:
