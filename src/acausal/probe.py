@@ -31,7 +31,7 @@ def probe(
 ) -> None:
     """Ask for `config.probe` strategies and decisions per slot, at most one of each an agent.
 
-    They belong to the first agents of each slot in the first round of the first replicate, the decisions to their first
+    They belong to the first agents of each slot that play in the first round of the first replicate, the decisions to their first
     matches, so that they depend on nothing that is not asked for here. What is on record is not asked again.
 
     Args:
@@ -64,11 +64,6 @@ def probe(
 async def _ask(config: Config, client: Client) -> None:
     asker = Asker(config, Prompts(config), client)
     agents = population(config.seats, seed=seat_seed(config.seed, 1), power=config.game.power)
-    first = _first(agents, config.probe, lambda agent: agent.model)
-    strategies: dict[int, StrategyRecord] = {}
-    if config.protocol.strategy is not None:
-        written = await _all(asker.strategy(agent, 1, 1) for agent in first)
-        strategies = {record.agent: record for record in written}
     fixtures = round_fixtures(config, [agent.model for agent in agents], 1, 1)
     places = {
         agent: Place(1, 1, agent, Purpose.DECISION, fixture.match, fixture.agents[1 - seat])
@@ -76,9 +71,15 @@ async def _ask(config: Config, client: Client) -> None:
         for seat, agent in enumerate(fixture.agents)
         if fixture.meetings[seat] == 1
     }
+    playing = (agent for agent in agents if agent.id in places)  # some matchings let somebody rest
+    first = _first(playing, config.probe, lambda agent: agent.model)
+    strategies: dict[int, StrategyRecord] = {}
+    if config.protocol.strategy is not None:
+        written = await _all(asker.strategy(agent, 1, 1) for agent in first)
+        strategies = {record.agent: record for record in written}
     await _all(
         asker.decision(agent, places[agent.id], strategies.get(agent.id), (), 1)
-        for agent in _first((agent for agent in first if agent.id in places), config.probe, asker.deciding_slot)
+        for agent in _first(first, config.probe, asker.deciding_slot)
     )
 
 
