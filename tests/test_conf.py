@@ -52,6 +52,14 @@ def test_every_option_is_called_as_its_file(composed: Callable[..., Config], gro
         assert getattr(composed(f"{group}={name}"), group).name == name
 
 
+@pytest.mark.parametrize("name", options("matching"))
+def test_every_matching_composes(composed: Callable[..., Config], name: str) -> None:
+    seated = ["num_agents=12", "scenario.model_distribution.a=6", "scenario.model_distribution.b=6"]
+    config = composed(f"matching={name}", *seated)
+    assert config.matching.name == name
+    assert config.matching.kind.value == name
+
+
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_cell_of_every_experiment_composes(name: str) -> None:
     params = OmegaConf.load(conf_dir() / "experiment" / f"{name}.yaml").hydra.sweeper.params

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from acausal.config import defines_the_cell, identity
 from acausal.design.colouring import matchdays
@@ -21,10 +26,14 @@ from acausal.design.prompts import Prompts
 from acausal.design.schedule import Fixture, Pair
 from acausal.encounters import check_matching, is_even, matches_by_slot, matches_per_round, matching_in_words
 from acausal.errors import ConfigError
+from acausal.estimate import estimate
+from acausal.experiment import Cell, run_cell
 from acausal.matching_schema import MatchingConfig, MatchingKind, Neighbourhood
 from acausal.play.tournament import play_tournament
+from acausal.process import Process
 from acausal.records import Purpose, Reply, Request
-from acausal.schema import Config, ScenarioConfig
+from acausal.schema import Config, ReplayMode, ScenarioConfig
+from acausal.status import ExitCode
 
 KINDS = list(MatchingKind)
 TWELVE = ["num_agents=12", "scenario.model_distribution={a: 6, b: 6}"]
@@ -344,3 +353,25 @@ def test_a_tournament_plays_its_matching_and_no_other_match(
             fixture.agents for fixture in round_fixtures(config, slots, 1, round_)
         ]
     assert set(model.decided.values()) == {2 * matches_per_round(config) * 2 // config.num_agents}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.value)
+def test_every_matching_runs_from_configuration_to_report(
+    scripted: Callable[..., Config], tmp_path: Path, kind: MatchingKind
+) -> None:
+    quiet = ["tracking.enabled=false", "progress=plain", "num_rounds=2", "replicates=2"]
+    config, shown = scripted(f"matching={kind.value}", *TWELVE, *quiet), Console(file=io.StringIO(), width=200)
+    with Process() as process:
+        assert run_cell(Cell(config, tmp_path, "go on", "run.py"), {}, shown, process)[0] is ExitCode.DONE
+        again = replace(config, replay=ReplayMode.strict)
+        assert run_cell(Cell(again, tmp_path, "go on", "run.py"), {}, shown, process) == (ExitCode.DONE, "")
+    decisions = pd.read_parquet(tmp_path / "decisions.parquet")
+    matches = 4 * matches_per_round(config)
+    assert len(decisions) == 2 * matches
+    assert (decisions.groupby(["replicate", "round", "matchday", "agent"]).size() == 1).all()
+    made = len((tmp_path / "calls.jsonl").read_text().splitlines())
+    assert estimate(config, {}).calls == made == 4 * 12 + 2 * matches
+    said = shown.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
+    assert f"4 rounds, {matches} matches, {made} calls" in said
+    assert "round 2 of 2, replicate 2 of 2 played" in said
+    assert f"- matching: {matching_in_words(config)}" in (tmp_path / "report.md").read_text()

@@ -31,8 +31,9 @@ def probe(
 ) -> None:
     """Ask for `config.probe` strategies and decisions per slot, at most one of each an agent.
 
-    They belong to the first agents of each slot that play in the first round of the first replicate, the decisions to their first
-    matches, so that they depend on nothing that is not asked for here. What is on record is not asked again.
+    They belong to the first agents of each slot that play in the first round of the first replicate, the decisions to
+    their first matches, so that they depend on nothing that is not asked for here. What is on record is not asked
+    again.
 
     Args:
         directory: Of the run that is to follow; made where it is missing.
