@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.disclosure import paraphrase_count
+from acausal.encounters import matches_by_slot
 from acausal.game import Action
 from acausal.records import Message
 from acausal.schema import Config
@@ -46,6 +47,7 @@ def questions(config: Config, paraphrase: int) -> list[Question]:
         ConfigError: A template does not render.
     """
     prompts = Prompts(config, paraphrase)
+    most = max(high for _, high in matches_by_slot(config).values())
     asked = []
     for round_ in range(1, min(config.num_rounds, 2) + 1):
         past = () if round_ == 1 else (_made_up(config),)
@@ -55,7 +57,7 @@ def questions(config: Config, paraphrase: int) -> list[Question]:
             strategy = STRATEGY
             asked.append(Question(f"strategy, {place}", round_, False, prompts.strategy(past), past))
         for match in (1, _LATER_MATCH):
-            if match < config.num_agents:
+            if match <= most:
                 history = _history(match) if config.condition.shows.own_matches else []
                 messages = prompts.decision(strategy=strategy, history=history, coplayer=anonymous_id(match), past=past)
                 asked.append(Question(f"decision, {place}, match {match}", round_, True, messages, past))

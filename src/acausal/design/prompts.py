@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from acausal.disclosure import disclosure
+from acausal.encounters import matches_in_words
 from acausal.errors import ConfigError
 from acausal.game import NAMES, Action, PowerRule
 from acausal.records import Message
@@ -64,6 +65,7 @@ class Prompts:
         self._words = {
             "num_agents": config.num_agents,
             "num_coplayers": config.num_agents - 1,
+            "matches": matches_in_words(config),
             "cooperate": labels.cooperate,
             "defect": labels.defect,
             **{name: getattr(config.payoffs, name) for name in NAMES.values()},
@@ -82,6 +84,7 @@ class Prompts:
         self.disclosure = self._compiled(source, disclosure(config, paraphrase))()
         """What agents are told about each other, as they read it."""
         self._words["disclosure"] = self.disclosure
+        self._words["matching"] = self._compiled("matching.told", config.matching.told)()
         own, usual = config.game.wording, config.protocol  # a game that is not played in pairs brings its own words
         self._system = self._compiled("protocol.system", own.system or usual.system)()
         self._strategy = self._compiled("protocol.strategy", own.strategy or usual.strategy or "")
