@@ -5,6 +5,7 @@ Hydra composes conf/ and starts each cell; this module turns every way a run can
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -39,6 +40,7 @@ _FREE_FORM = re.compile(
     r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
 )
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ASKS_FOR_A_PRICE = re.compile(r"\+{0,2}(dry_run|probe)=")
 
 
@@ -132,8 +134,10 @@ def _run_hydra() -> int:
     except AcausalError as error:
         return _refused(str(error))
     except OSError as error:
-        if wants_traceback or error.filename is None:
+        if wants_traceback or (error.filename is None and error.errno not in _NO_ROOM):
             raise
+        if error.filename is None:
+            return _refused(f"the outputs could not be written: {error.strerror}; make room, then run the same command")
         return _refused(
             f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir"
         )
