@@ -234,7 +234,7 @@ def _price(cells: Iterable[tuple[Config, Path]], job: Any, *, is_sweep: bool) ->
             for _, whole in [_commands(job, directory)]
         ]
         code, message = dry_run(planned, os.environ, Console())
-    except Exception as error:
+    except Exception as error:  # whatever it is, Hydra would swallow it here, and play what was only to be priced
         raise _Escaped(error) from None
     if message:
         say(message)
