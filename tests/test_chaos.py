@@ -176,7 +176,7 @@ def test_all_faults_at_once_and_everything_written(
 ) -> None:
     """A population of ten over two rounds, a fiftieth of the requests for each fault, with figures and report."""
     scenario = replace(small.scenario, model_distribution={"a": 5, "b": 5})
-    config = changed(replace(small, num_agents=10, num_rounds=2, scenario=scenario), timeout_s=0.15)
+    config = changed(replace(small, num_agents=10, num_rounds=2, scenario=scenario), timeout_s=0.4)
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
     assert play(changed(config, timeout_s=10), undisturbed).code is ExitCode.DONE
