@@ -13,7 +13,7 @@ ROOT = Path(acausal.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
-    ["schema", "config", "complaint", "stored"],
+    ["elicitation", "schema", "config", "complaint", "stored"],
     ["records", "provenance"],
     ["design"],
     ["models"],

@@ -14,6 +14,11 @@ class Action(StrEnum):
     COOPERATE = "COOPERATE"
     DEFECT = "DEFECT"
 
+    @property
+    def other(self) -> Action:
+        """The one of the two that this is not."""
+        return Action.DEFECT if self is Action.COOPERATE else Action.COOPERATE
+
 
 @dataclass(frozen=True, slots=True)
 class Payoffs:

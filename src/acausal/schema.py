@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from acausal.elicitation import AnswerConfig, CounterbalanceConfig, Elicit, LabelsConfig
 from acausal.game import Payoffs
 
 
@@ -212,14 +213,6 @@ class PayoffsConfig:
 
 
 @dataclass
-class LabelsConfig:
-    """The words for the two actions, as agents read and write them."""
-
-    cooperate: str = "COOPERATE"
-    defect: str = "DEFECT"
-
-
-@dataclass
 class GameConfig:
     """The rules."""
 
@@ -241,6 +234,8 @@ class ProtocolConfig:
     """User message that asks for a strategy once a round; null: agents decide without one."""
     decision: str = MISSING
     """User message that asks for one decision."""
+    answer: AnswerConfig = field(default_factory=AnswerConfig)
+    """How it asks for the form of the answer: `{{ ask }}` in the decision's template."""
 
 
 @dataclass
@@ -282,6 +277,12 @@ class Config:
     fallback: FallbackConfig = field(default_factory=FallbackConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    counterbalance: CounterbalanceConfig = field(default_factory=CounterbalanceConfig)
+    elicit: Elicit = Elicit.choice
+    max_reasks: int = 2
+    """How often an illegible reply is asked for again, with the same prompt and a reminder of the form."""
+    samples: int = 1
+    """How often each decision is asked; the first is the one on record, the others measure agreement."""
     progress: ProgressMode = ProgressMode.auto
     retry_failed: bool = False
     """Ask again for the calls that failed in a cell that has already finished."""

@@ -7,11 +7,14 @@ from the game in force. Two messages a prompt, what varies last: servers reuse t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from acausal.design.counterbalance import Variant, variants
+from acausal.elicitation import Elicit
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Message
@@ -31,20 +34,29 @@ class PastMatch:
 
 
 class Prompts:
-    """Renders the messages of one cell.
+    """Renders the messages of one cell, in the words and orders of one variant.
+
+    Args:
+        variant: None: the words as conf/ writes them. What `of` gives has another.
 
     Raises:
         ConfigError: A template of conf/ is broken or asks for a word that prompts do not know.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, variant: Variant | None = None) -> None:
         game = config.game
-        self.labels = {Action.COOPERATE: game.labels.cooperate, Action.DEFECT: game.labels.defect}
+        self._config = config
+        self.variant = variants(config)[0] if variant is None else variant
+        self.labels = self.variant.labels
+        self._others: dict[Variant, Prompts] = {self.variant: self}
         self._words = {
             "num_agents": config.num_agents,
             "num_coplayers": config.num_agents - 1,
-            "cooperate": game.labels.cooperate,
-            "defect": game.labels.defect,
+            "cooperate": self.variant.cooperate,
+            "defect": self.variant.defect,
+            "options": list(self.labels.values()),
+            "payoff_rows": _payoff_rows(config, self.variant),
+            "words_are_single": not any(" " in label for label in self.labels.values()),
             "temptation": game.payoffs.temptation,
             "reward": game.payoffs.reward,
             "punishment": game.payoffs.punishment,
@@ -56,6 +68,21 @@ class Prompts:
         self._system = self._compiled("protocol.system", config.protocol.system)()
         self._strategy = self._compiled("protocol.strategy", config.protocol.strategy or "")
         self._decision = self._compiled("protocol.decision", config.protocol.decision)
+        answer, form = config.protocol.answer, "probability" if config.elicit is Elicit.probability else "choice"
+        self._words["ask"] = self._compiled(f"protocol.answer.{form}", getattr(answer, form))()
+        reminder = f"{form}_reminder"
+        self._reminder = self._compiled(f"protocol.answer.{reminder}", getattr(answer, reminder))()
+
+    def of(self, variant: Variant) -> Prompts:
+        """The same prompts in the words and orders of a variant; rendered once."""
+        if variant not in self._others:
+            self._others[variant] = Prompts(self._config, variant)
+        return self._others[variant]
+
+    def again(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """The same question, asked again after an illegible reply: word for word, then the reminder of the form."""
+        *before, last = messages
+        return (*before, replace(last, content=f"{last.content}\n{self._reminder}"))
 
     def strategy(self) -> tuple[Message, ...]:
         """The messages that ask for this round's strategy."""
@@ -86,7 +113,7 @@ class Prompts:
             return ConfigError(f"{key} does not render: {error}; the words it may use are {sorted(self._words)}")
 
         try:
-            compiled = _ENVIRONMENT.from_string(template)
+            compiled = _template(template)
         except TemplateError as error:
             raise refusal(error) from error
 
@@ -97,6 +124,22 @@ class Prompts:
                 raise refusal(error) from error
 
         return render
+
+
+@lru_cache(maxsize=256)
+def _template(source: str) -> Template:
+    """Compiled once for all variants and replicates."""
+    return _ENVIRONMENT.from_string(source)
+
+
+def _payoff_rows(config: Config, variant: Variant) -> list[dict[str, object]]:
+    """The payoff table as an agent reads it: its own label, the other's, its points; the order is the variant's."""
+    first = variant.payoff_order
+    return [
+        {"own": variant.labels[own], "other": variant.labels[other], "points": config.payoffs.payoff(own, other)}
+        for own in (first, first.other)
+        for other in (first, first.other)
+    ]
 
 
 def points(number: float) -> str:

@@ -47,11 +47,17 @@ class Scorer:
             scenario=self._config.scenario.name,
             action=action,
             status=own.reading.status,
-            p_cooperate=None,
+            p_cooperate=own.reading.p_cooperate,
             payoff=self._payoffs.payoff(action, answer) if action is not None and answer is not None else None,
             power=agent.power,
             call_key=own.call_key,
             reason=own.reading.reason,
+            outcome=own.reading.outcome,
+            label=own.variant.label,
+            first_option=own.variant.first_option,
+            payoff_order=own.variant.payoff_order,
+            reasks=own.reasks,
+            samples_agree=own.samples_agree,
         )
 
     def _model_type(self, slot: str) -> str:
