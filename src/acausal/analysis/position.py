@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -71,9 +71,9 @@ def answers_summary(decisions: Sequence[Decision]) -> dict[str, Any]:
 
 def _effects(model: str, decisions: Sequence[Decision]) -> PositionEffects:
     counted = [decision for decision in decisions if decision.counts]
-    first = _difference(counted, lambda d: d.first_option, Action.COOPERATE, Action.DEFECT)
+    first = _difference(counted, "first_option", Action.COOPERATE, Action.DEFECT)
     share = None if first is None else 0.5 + first / 2
-    rows = _difference(counted, lambda d: d.payoff_order, Action.COOPERATE, Action.DEFECT)
+    rows = _difference(counted, "payoff_order", Action.COOPERATE, Action.DEFECT)
     label, effect = _label_effect(counted)
     excess = {
         "first option": None if share is None else abs(share - 0.5),
@@ -91,16 +91,28 @@ def _label_effect(decisions: Sequence[Decision]) -> tuple[str | None, float | No
     for label in sorted({decision.label for decision in decisions if decision.label is not None}):
         mirrored = "/".join(reversed(label.split("/")))
         if label < mirrored:
-            effect = _difference(decisions, lambda d: d.label, label, mirrored)
+            effect = _difference(decisions, "label", label, mirrored)
             found += [] if effect is None else [(label, effect)]
     return max(found, key=lambda each: abs(each[1]), default=(None, None))
 
 
-def _difference(
-    decisions: Sequence[Decision], by: Callable[[Decision], str | None], one: str, other: str
-) -> float | None:
-    """Rate of cooperation among those of one value minus among those of the other; None unless both were met."""
-    met = {value: [float(d.action is Action.COOPERATE) for d in decisions if by(d) == value] for value in (one, other)}
+def _difference(decisions: Sequence[Decision], by: str, one: str, other: str) -> float | None:
+    """Rate of cooperation among those of one value of a covariate minus among those of the other.
+
+    Taken where the other covariates are equal and averaged over them, since a deal to ten agents cannot make four
+    variants equally many; over everything where no two decisions are so alike. None unless both values were met.
+    """
+    others = [name for name in ("label", "first_option", "payoff_order") if name != by]
+    strata = grouped(decisions, lambda d: repr([getattr(d, name) for name in others])).values()
+    within = [found for stratum in strata if (found := _crude(stratum, by, one, other)) is not None]
+    return _mean(within) if within else _crude(decisions, by, one, other)
+
+
+def _crude(decisions: Sequence[Decision], by: str, one: str, other: str) -> float | None:
+    met: dict[str, list[float]] = {one: [], other: []}
+    for decision in decisions:
+        if (value := getattr(decision, by)) in met:
+            met[value].append(float(decision.action is Action.COOPERATE))
     first, second = _mean(met[one]), _mean(met[other])
     return None if first is None or second is None else first - second
 

@@ -159,13 +159,20 @@ def _bare_answer(text: str, labels: Mapping[Action, str]) -> Action | None:
 def _single_mention(text: str, labels: Mapping[Action, str]) -> Action | None:
     """The one label that a text names, where nothing puts it in doubt."""
     named = [action for action, label in labels.items() if _mentions(text, label)]
-    return named[0] if len(named) == 1 and not _DOUBT.search(text) else None
+    if len(named) != 1 or _DOUBT.search(text):
+        return None
+    label = labels[named[0]]
+    return named[0] if len(label) > 1 or _ends_a_sentence(text, label) else None
 
 
 def _mentions(text: str, label: str) -> bool:
-    if len(label) == 1:
-        return re.search(rf"(?<![\w-]){re.escape(label)}[\"'*_`”’)\]]*(?:[.!,;]|\s*$)", text, re.MULTILINE) is not None
-    return re.search(rf"(?<![\w-]){re.escape(label)}(?![\w-])", text, re.IGNORECASE) is not None
+    flags = re.NOFLAG if len(label) == 1 else re.IGNORECASE
+    return re.search(rf"(?<![\w-]){re.escape(label)}(?![\w-])", text, flags) is not None
+
+
+def _ends_a_sentence(text: str, label: str) -> bool:
+    """Whether a label of one letter stands where no article can."""
+    return re.search(rf"(?<![\w-]){re.escape(label)}[\"'*_`”’)\]]*(?:[.!,;]|\s*$)", text, re.MULTILINE) is not None
 
 
 def _named(word: str, labels: Mapping[Action, str]) -> Action | None:
