@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from acausal.game import Action
 from acausal.models.body import PERCENTAGE, chat_body
 from acausal.models.connect import connect
 from acausal.models.endpoint import read_completion
+from acausal.models.faults import Fault
 from acausal.models.ledger import lines_on_record
 from acausal.models.local import EmbeddedEndpoint
 from acausal.models.simulator import SimulatorSettings, running
@@ -56,7 +58,7 @@ def said(text: str, *, finish_reason: str = "stop") -> Reply:
     [
         ([token("CO", CO=0.6, DE=0.2, The=0.2)], WORDS, 0.75),
         ([token(" Co", _Co=0.3, CO=0.3, de=0.2)], WORDS, 0.75),
-        ([token("**"), token("D", D=0.9, C=0.1)], WORDS, 0.1),
+        ([TokenChances("**", (("**", -0.1),)), token("D", D=0.9, C=0.1)], WORDS, 0.1),
         ([token("B", A=0.25, B=0.5, An=0.25)], {C: "B", D: "A"}, 2 / 3),
         ([TokenChances("Option", (("Option", 0.0),)), token(" ", _=1.0), TokenChances("2", (("1", -1), ("2", -1)))],
          NUMBERED, 0.5),
@@ -98,6 +100,24 @@ def test_the_ledger_keeps_the_tokens_up_to_the_one_that_decides() -> None:
     assert [each.token for each in deciding_tokens(tokens, ["Option 1", "Option 2"])] == ["Option", " ", "1"]
     assert len(deciding_tokens(tokens, ["A", "B"])) == 1
     assert len(deciding_tokens([token(" ")] * 99, ["A", "B"])) == MOST_TOKENS
+
+
+tokens_listed = st.dictionaries(
+    st.sampled_from(["CO", "De", "D", " C", "I", "The", "Option", "\n", ""]), st.floats(-9, -0.01), min_size=1
+)
+
+
+@given(places=st.lists(tokens_listed, min_size=1, max_size=3), data=st.data())
+def test_what_the_ledger_keeps_gives_the_same_probability(places: list[dict[str, float]], data: st.DataObject) -> None:
+    tokens = [
+        TokenChances(
+            data.draw(st.sampled_from(sorted(listed))), tuple(sorted(listed.items(), key=lambda each: -each[1]))
+        )
+        for listed in places
+    ]
+    whole, kept = p_cooperate(tokens, WORDS), p_cooperate(deciding_tokens(tokens, list(WORDS.values())), WORDS)
+    assert (whole is None) == (kept is None)
+    assert whole is None or whole == pytest.approx(kept, abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +166,9 @@ def test_a_percentage_is_asked_for_in_words_and_in_the_format(composed: Callable
 
 def test_logprobs_are_asked_for_where_the_label_comes_first(composed: Callable[..., Config]) -> None:
     asked = bodies(composed("elicit=logprobs"))
-    assert all((body["logprobs"], body["top_logprobs"]) == (True, 20) for body in asked.values())
+    assert all((body["logprobs"], body["top_logprobs"]) == (True, 200) for body in asked.values())
+    remote = bodies(composed("elicit=logprobs", "roster=openrouter"))
+    assert all((body["logprobs"], body["top_logprobs"]) == (True, 20) for body in remote.values())
     assert "response_format" not in asked[AnswerFormat.json_schema]
     assert "grammar" in asked[AnswerFormat.grammar]
     assert not any("logprobs" in body for body in bodies(composed()).values())
@@ -161,9 +183,9 @@ def bodies(config: Config, choices: tuple[str, ...] = ("DEFECT", "COOPERATE")) -
 
 def test_logprobs_in_another_form_are_none() -> None:
     for given_ in (None, {}, {"content": None}, {"content": [{"token": "A"}]}, {"tokens": ["A"]}, "A"):
-        choice = {"message": {"content": "A"}, "finish_reason": "stop", "logprobs": given_}
+        choice: dict[str, Any] = {"message": {"content": "A"}, "finish_reason": "stop", "logprobs": given_}
         assert read_completion({"choices": [choice]}, latency_s=0, model="m", endpoint="e").logprobs is None
-    listed = {"token": "A", "logprob": -0.5, "top_logprobs": [{"token": "B", "logprob": float("-inf")}]}
+    listed: dict[str, Any] = {"token": "A", "logprob": -0.5, "top_logprobs": [{"token": "B", "logprob": float("-inf")}]}
     choice = {"message": {"content": "A"}, "finish_reason": "stop", "logprobs": {"content": [listed]}}
     completion = read_completion({"choices": [choice]}, latency_s=0, model="m", endpoint="e")
     assert completion.logprobs == (TokenChances("A", ()),)
@@ -213,9 +235,7 @@ def test_a_coin_says_one_half_and_a_cooperator_one_whatever_the_words(
 
 
 def test_where_the_endpoint_gives_no_logprobs_it_is_said_and_nothing_is_made_up(play: Play, tmp_path: Path) -> None:
-    from acausal.models.faults import Fault
-
-    decisions = play("elicit=logprobs", faults=(Fault(choice_fields={"logprobs": None}),))
+    decisions = play("elicit=logprobs", "protocol=direct", faults=(Fault(choice_fields={"logprobs": None}),))
     assert {d.p_cooperate for d in decisions} == {None}
     assert {d.status for d in decisions} == {Status.LEGIBLE}
     report = (tmp_path / "report.md").read_text()
@@ -262,13 +282,13 @@ def test_impossible_dials_are_refused(composed: Callable[..., Config], override:
 
 def test_what_is_elicited_is_part_of_what_a_cell_is(composed: Callable[..., Config]) -> None:
     fingerprints = [identity(composed(f"elicit={each}")) for each in ("choice", "probability", "logprobs")]
-    assert all(one != other for one, other in zip(fingerprints, fingerprints[1:], strict=False))
+    assert all(one != other for one, other in pairwise(fingerprints))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slot", ["a", "b"])
 def test_the_embedded_models_give_the_probability_of_their_answer(composed: Callable[..., Config], slot: str) -> None:
-    """Read from before the grammar's mask, so a label may be missing from the list: then there is none."""
+    """Read from before the grammar's mask: the labels are looked up far down the list."""
     config = composed("elicit=logprobs", "protocol=direct")
     model: ModelConfig = config.models[slot]
     endpoint = connect(config, {})[slot]
@@ -284,11 +304,12 @@ def test_the_embedded_models_give_the_probability_of_their_answer(composed: Call
             completion = await endpoint.complete(chat_body(model, request))
             assert completion.text in choices
             assert completion.logprobs is not None
-            assert len(completion.logprobs[0].alternatives) == 20
-            found.append(p_cooperate(completion.logprobs, prompts.labels))
+            assert len(completion.logprobs[0].alternatives) == 200
+            kept = deciding_tokens(completion.logprobs, choices)
+            assert sum(len(token.alternatives) for token in kept) < 60
+            found.append(p_cooperate(kept, prompts.labels))
         await endpoint.close()
         return found
 
     found = asyncio.run(ask())
-    assert any(p is not None for p in found)
-    assert all(p is None or 0 < p < 1 for p in found)
+    assert all(p is not None and 0 < p < 1 for p in found), found

@@ -17,13 +17,20 @@ MOST_TOKENS = 8
 
 
 def deciding_tokens(tokens: Sequence[TokenChances], labels: Sequence[str]) -> tuple[TokenChances, ...]:
-    """The first tokens of a reply, up to the one after which at most one label is possible."""
-    said = ""
-    for number, token in enumerate(tokens[:MOST_TOKENS], start=1):
-        said += token.token
+    """What `p_cooperate` needs of the tokens of a reply: the first, up to the one that leaves at most one label.
+
+    Of their alternatives those are kept with which a label remains possible, and the least likely one, which bounds
+    what is not listed. Log-probabilities are rounded to four digits.
+    """
+    said, kept = "", []
+    for place in tokens[:MOST_TOKENS]:
+        listed = [(token, round(logprob, 4)) for token, logprob in place.alternatives]
+        able = tuple(each for each in listed[:-1] if each[0] == place.token or _possible(said + each[0], labels))
+        kept.append(TokenChances(place.token, (*able, *listed[-1:])))
+        said += place.token
         if len(_possible(said, labels)) < 2:
-            return tuple(tokens[:number])
-    return tuple(tokens[:MOST_TOKENS])
+            break
+    return tuple(kept)
 
 
 def p_cooperate(tokens: Sequence[TokenChances] | None, labels: Mapping[Action, str]) -> float | None:

@@ -8,10 +8,12 @@ the end of a sentence: "A" begins many sentences that choose nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from acausal.game import Action
 from acausal.records import Outcome, Reply, Status
@@ -98,12 +100,11 @@ def read_probability(reply: Reply, labels: Mapping[Action, str], *, chance: floa
 
 def _percentage(text: str) -> float | None:
     """A number from 0 to 100 that is the whole reply, with or without a percent sign, or the whole of its JSON."""
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        answer = text
-    if isinstance(answer, dict):
-        answer = answer.get("percent") if len(answer) == 1 else None
+    answer: Any = text
+    with contextlib.suppress(ValueError):
+        fields = json.loads(text)
+        if isinstance(fields, dict):
+            answer = fields.get("percent") if len(fields) == 1 else None
     match = re.fullmatch(r"[*_`\"]*(\d{1,3}(?:\.\d+)?)\s*%?[*_`\".]*", str(answer), re.ASCII)
     return float(match[1]) if match and float(match[1]) <= 100 else None
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from acausal.elicitation import Elicit
 from acausal.records import Message, Place, Purpose, Request
-from acausal.schema import AnswerFormat, ModelConfig
+from acausal.schema import AnswerFormat, EndpointKind, ModelConfig
 
 ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,160} "."'
 """Free text of one sentence: keeps a small model from rambling into its token limit."""
 PERCENTAGE = 'root ::= "100" | [1-9] [0-9] | [0-9]'
 TOP_LOGPROBS = 20
 """Alternatives asked for beside each token: the most that OpenAI gives."""
+EMBEDDED_TOP_LOGPROBS = 200
+"""The same of llama.cpp, which has no such limit: small models seldom have both labels among their first 20."""
 PING = "Reply with the word OK."
 _PING_TOKENS = 16
 """Some providers refuse to be asked for less."""
@@ -40,7 +42,8 @@ def chat_body(model: ModelConfig, request: Request) -> dict[str, Any]:
         body["seed"] = request.seed
     body |= _answer_format(model.answer_format, request)
     if request.choices and request.elicit is Elicit.logprobs:
-        body |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        is_embedded = model.endpoint.kind is EndpointKind.embedded
+        body |= {"logprobs": True, "top_logprobs": EMBEDDED_TOP_LOGPROBS if is_embedded else TOP_LOGPROBS}
     return body | model.endpoint.params | model.custom_params
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from acausal.design.logprobs import deciding_tokens
@@ -11,7 +10,7 @@ from acausal.models.calls import Call
 from acausal.models.catalog import Price
 from acausal.models.endpoint import Completion
 from acausal.models.retry import Effort
-from acausal.records import Reply, TokenChances
+from acausal.records import Reply
 from acausal.schema import EndpointKind, ModelConfig
 
 
@@ -39,15 +38,7 @@ def answered(
         asked=asked.model_type,
         retries=tuple(effort.retries),
         queued_s=round(effort.queued_s, 6),
-        logprobs=None if completion.logprobs is None else _rounded(completion.logprobs, call.request.choices),
-    )
-
-
-def _rounded(tokens: Sequence[TokenChances], labels: Sequence[str]) -> tuple[TokenChances, ...]:
-    """What the ledger keeps of log-probabilities, so that a replay reads the same numbers."""
-    return tuple(
-        TokenChances(token.token, tuple((word, round(logprob, 4)) for word, logprob in token.alternatives))
-        for token in deciding_tokens(tokens, labels)
+        logprobs=None if completion.logprobs is None else deciding_tokens(completion.logprobs, call.request.choices),
     )
 
 

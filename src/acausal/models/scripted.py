@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from acausal.config import nearest
@@ -202,17 +203,17 @@ def _percentage(answer: str, asked: str, fair: bool, *, as_json: bool) -> str:
 
 
 def _logprobs(messages: Sequence[Message], text: str, fair: bool) -> list[dict[str, Any]]:
-    """Tokens in OpenAI's form; where a label begins, the other label stands beside it."""
+    """Tokens in OpenAI's form; where a label parts from the other one, the rest of that stands beside its own."""
     labels = list((_labels("\n".join(message.content for message in messages)) or {}).values())
-    tokens = []
-    for word in re.findall(r"\S+\s*", text):
-        bare = next((label for label in labels if label.startswith(word.strip())), None)
-        others = [label for label in labels if label != bare] if bare is not None else []
+    others = [label for label in labels if label != text] if text in labels else []
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(text, *others, strict=False))
+    shared = "".join(letters[0] for letters in alike)
+    listed = [[(shared, 1.0)]] if shared else []
+    if others and text != shared:
         own = 0.5 if fair else _CERTAIN
-        listed = [(word, own), *((other, 1 - own) for other in others)]
-        top = [{"token": token, "logprob": math.log(chance)} for token, chance in listed]
-        tokens.append({**top[0], "top_logprobs": top})
-    return tokens
+        listed.append([(text[len(shared) :], own), (others[0][len(shared) :], 1 - own)])
+    tops = [[{"token": token, "logprob": math.log(chance)} for token, chance in place] for place in listed]
+    return [{**top[0], "top_logprobs": top} for top in tops]
 
 
 def messages_of(body: Mapping[str, Any]) -> tuple[Message, ...]:
