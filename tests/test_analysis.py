@@ -134,7 +134,7 @@ def test_the_summary_has_the_contracts_keys_and_no_zero_for_nothing() -> None:
     assert set(nothing) == contract | {
         *("bounds", "estimates", "estimates_by_model", "estimates_intention_to_treat_by_model"),
         *("cooperation_rate_intention_to_treat", "cooperation_rate_intention_to_treat_by_model"),
-        *("calls_asked_anew", "calls_by_model"),
+        *("calls_asked_anew", "calls_by_model", "false_claims"),
     }
     assert nothing["cooperation_rate_intention_to_treat"] is None
     assert nothing["cooperation_rate"] is None

@@ -61,7 +61,7 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
             quoted = loads[kind].quotes / loads[kind].calls * len((strategy.reply.text or "").strip().encode())
         _settle(settled[kind], call, quoted)
         if is_strategy and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            load, without = loads[decision], config.decisions_per_agent
+            load, without = loads[decision], config.decisions_per_agent * config.samples
             settled[decision].calls += without
             settled[decision].prompt_bytes += without * load.least_bytes / load.calls
     return dict(settled)
@@ -75,6 +75,8 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
     done: Counter[tuple[int, int, int, Purpose]] = Counter()
     for call in record:
         place = call.place
+        if place.sample > 1 or place.ask > 1:
+            continue  # asked beside the first, or in place of it
         done[place.replicate, place.agent, place.round, place.purpose] += 1
         if place.purpose is Purpose.STRATEGY and read_strategy(call.reply)[1] is not Status.LEGIBLE:
             done[place.replicate, place.agent, place.round, Purpose.DECISION] += config.decisions_per_agent
@@ -94,9 +96,11 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
 def _settle(settled: Settled, call: RecordedCall, quoted_bytes: float) -> None:
     reply = call.reply
     prompt_bytes = text_bytes(call.request["messages"]) - quoted_bytes
+    settled.replies.append(reply)
+    if call.place.ask > 1:
+        return  # paid for, but none of the calls that the workload counts
     settled.calls += 1
     settled.prompt_bytes += prompt_bytes
-    settled.replies.append(reply)
     if reply.tokens_in is not None and reply.tokens_out is not None and not reply.substituted:
         size = len((reply.text or "").encode())
         settled.measured.append(Measured(prompt_bytes, size, reply.tokens_in, reply.tokens_out, reply.cost_usd))

@@ -3,8 +3,9 @@
 A small cell is played through the real dataflow by a model that answers with placeholders, once with everybody giving
 the shorter label and once the longer: between the two lies every history that real answers can make. Replicates and
 rounds ask the same number of calls with the same words, but for the wording of the condition, so one replicate stands
-for all. A large cell is counted from
-its schedule, every pair once a round, and its decisions are rendered at some depths of history only.
+for all. A large cell is counted from its schedule, every pair once a round, and its decisions are rendered at some
+depths of history only, in the words of one agent a model: where label pairs differ in length, agents and replicates
+differ by as much.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from acausal.design.arms import questions, used_paraphrases
-from acausal.design.population import Agent
+from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.disclosure import paraphrase_of
+from acausal.elicitation import Elicit
 from acausal.game import Action
 from acausal.models.body import chat_body
 from acausal.play.agent import Asker
@@ -63,10 +65,10 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
         ConfigError: A prompt does not render.
     """
     agents = config.num_agents
-    per_round = agents * config.decisions_per_agent + (agents if config.protocol.strategy is not None else 0)
+    decisions = agents * config.decisions_per_agent * config.samples
+    per_round = decisions + (agents if config.protocol.strategy is not None else 0)
     count = _played if per_round * config.num_rounds <= played_up_to else _sampled
-    labels = sorted(Prompts(config).labels.items(), key=lambda label: len(label[1].encode()))
-    least, most = (asyncio.run(count(config, action)) for action, _ in labels)
+    least, most = (asyncio.run(count(config, each)) for each in (False, True))
     longer = _bytes_over_the_first_wording(config)
     return {
         kind: Load(
@@ -117,9 +119,9 @@ class _Tally:
 class _Recorder:
     """A model that answers with placeholders and measures what it was asked."""
 
-    def __init__(self, config: Config, action: Action) -> None:
+    def __init__(self, config: Config, longer: bool) -> None:
         self._models = config.models
-        self._label = Prompts(config).labels[action]
+        self._longer = longer
         self.tallies: defaultdict[Kind, _Tally] = defaultdict(_Tally)
 
     async def complete(self, request: Request) -> Reply:
@@ -129,48 +131,56 @@ class _Recorder:
         size = text_bytes(body["messages"]) - quotes * len(PLACEHOLDER)
         ceiling = int(body.get("max_completion_tokens") or body["max_tokens"])
         self.tallies[request.slot, request.place.purpose].add(_Tally(1, size, quotes, ceiling))
-        text = PLACEHOLDER if request.place.purpose is Purpose.STRATEGY else self._label
+        text = _answer(request, self._longer) if request.choices else PLACEHOLDER
         model = self._models[request.slot].model_type
         return Reply(key="", model=model, served_by=model, substituted=False, text=text, finish_reason="stop")
 
 
-async def _played(config: Config, action: Action) -> Mapping[Kind, _Tally]:
+def _answer(request: Request, longer: bool) -> str:
+    """A legible answer with which the histories come out as short, or as long, as they can."""
+    wanted = sorted(request.choices, key=lambda label: len(label.encode()))[longer]
+    if request.elicit is Elicit.probability:
+        return "100" if wanted == request.choices[0] else "0"
+    return wanted
+
+
+async def _played(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
     """One replicate, played in full."""
-    recorder = _Recorder(config, action)
+    recorder = _Recorder(config, longer)
     await play_tournament(config, recorder, 1)
     return recorder.tallies
 
 
-async def _sampled(config: Config, action: Action) -> Mapping[Kind, _Tally]:
+async def _sampled(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
     """One replicate, from one agent a slot: all agents of a slot are asked equally many and equally long questions."""
     total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
     shows = config.condition.shows
     distinct = range(1, (config.num_rounds if shows.round_summaries or shows.global_rate else 1) + 1)
+    seated = {agent.model: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
     for slot, seats in config.seats.items():
         for round_ in distinct:
-            past = [_past_round(config, number, action) for number in range(1, round_)]
-            await _add_round(total, config, Agent(1, slot), seats * config.num_rounds // len(distinct), action, past)
+            times = seats * config.num_rounds // len(distinct)
+            await _add_round(total, config, seated[slot], times, longer, round_)
     return total
 
 
 async def _add_round(
-    total: defaultdict[Kind, _Tally],
-    config: Config,
-    agent: Agent,
-    times: int,
-    action: Action,
-    past: Sequence[PastRound],
+    total: defaultdict[Kind, _Tally], config: Config, agent: Agent, times: int, longer: bool, round_: int
 ) -> None:
     """Add so many times what an agent is asked in a round."""
     prompts, strategy = Prompts(config), None
+    recorder = _Recorder(config, longer)
+    asker = Asker(config, prompts, recorder)
+    labels = asker.variant(1, agent.id).labels
+    action = sorted(labels, key=lambda each: len(labels[each].encode()))[longer]
+    past = [_past_round(config, number, action) for number in range(1, round_)]
     if config.protocol.strategy is not None:
-        recorder = _Recorder(config, action)
-        strategy = await Asker(config, prompts, recorder).strategy(agent, 1, 1, past)
+        strategy = await asker.strategy(agent, 1, 1, past)
         for kind, tally in recorder.tallies.items():
             total[kind].add(tally, times)
     asked: dict[int, _Tally] = {}
     for meeting in _depths(config.decisions_per_agent):
-        recorder = _Recorder(config, action)
+        recorder = _Recorder(config, longer)
         await _decide(Asker(config, prompts, recorder), agent, strategy, meeting, action, past)
         ((kind, asked[meeting]),) = recorder.tallies.items()
     total[kind].add(_between(asked), times)
@@ -212,7 +222,7 @@ def _between(asked: Mapping[int, _Tally]) -> _Tally:
     size = float(last.bytes)
     for here, there in pairwise(meetings):
         steps = there - here
-        total.add(_Tally(1, 0, asked[here].quotes, asked[here].max_tokens), steps)
+        total.add(replace(asked[here], bytes=0), steps)
         size += steps * asked[here].bytes + (asked[there].bytes - asked[here].bytes) * (steps - 1) / 2
     total.bytes = round(size)
     return total
