@@ -57,4 +57,4 @@ def scripted(composed: Callable[..., Config]) -> Callable[..., Config]:
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures left out of a cell's outputs: they are four fifths of the time of a small one."""
-    monkeypatch.setattr("acausal.outputs.write_figures", lambda directory, decisions: [])
+    monkeypatch.setattr("acausal.outputs.write_figures", lambda *_: [])

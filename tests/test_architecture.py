@@ -14,8 +14,9 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
     ["elicitation"],
-    ["game_schema"],
-    ["spelling", "treatment", "schema", "disclosure", "condition_rules", "config", "complaint", "stored"],
+    ["game_schema", "matching_schema"],
+    ["spelling", "treatment", "schema", "disclosure", "condition_rules", "encounters"],
+    ["config", "complaint", "stored"],
     ["earlier", "migrate"],
     ["records", "provenance"],
     ["design"],
@@ -44,7 +45,9 @@ FENCES = {
     "aiohttp": ["models"],
     "mlflow": ["tracking.py"],
     "hydra": ["config.py", "launch.py"],
-    "omegaconf": ["game_schema.py", "treatment.py", "schema.py", "config.py", "stored.py", "launch.py"],
+    "omegaconf": [
+        *("game_schema.py", "matching_schema.py", "treatment.py", "schema.py", "config.py", "stored.py", "launch.py"),
+    ],
     "yaml": ["stored.py", "earlier.py", "migrate.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],

@@ -51,6 +51,14 @@ def test_every_option_is_called_as_its_file(composed: Callable[..., Config], gro
         assert re.fullmatch(rf"{name}(_[\d.]+)?", called)  # a step of a sweep adds its number
 
 
+@pytest.mark.parametrize("name", options("matching"))
+def test_every_matching_composes(composed: Callable[..., Config], name: str) -> None:
+    seated = ["num_agents=12", "scenario.model_distribution.a=6", "scenario.model_distribution.b=6"]
+    config = composed(f"matching={name}", *seated)
+    assert config.matching.name == name
+    assert config.matching.kind.value == name
+
+
 def test_the_original_studys_models_are_there(composed: Callable[..., Config]) -> None:
     config = composed("roster=openrouter")
     assert [config.models[slot].model_type for slot in "abc"] == [

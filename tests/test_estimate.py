@@ -35,6 +35,8 @@ from acausal.workload import text_bytes, workload
 MODELS = ("openai/gpt-4", "anthropic/claude-3-sonnet-20240229", "google/gemini-pro")
 QUIET = ["tracking.enabled=false", "progress=off"]
 PRICED = [f"models.{slot}.price={{input_usd_per_mtok: 1, output_usd_per_mtok: 2}}" for slot in "abc"]
+NINE = ["num_agents=9", "scenario.model_distribution={a: 4, b: 5}"]
+"""An odd number: somebody rests, or plays a match less."""
 CELLS = [
     ["scenario=mixed_5_5"],
     ["scenario=mixed_5_5", "protocol=direct"],
@@ -43,6 +45,9 @@ CELLS = [
     ["scenario=homogeneous", "num_agents=5", "scenario.model_distribution.a=5", "condition.shows.own_matches=false"],
     ["condition=original_biased", "replicates=2"],
     ["condition=identical_copy_linked", "replicates=3", "num_rounds=1"],
+    [*NINE, "matching=random_pairs", "replicates=2", "num_rounds=2"],
+    [*NINE, "matching=self_play"],
+    [*NINE, "matching=strangers", "protocol=direct"],
 ]
 PLAYED_CELLS = pytest.mark.parametrize("overrides", CELLS, ids=" ".join)
 
@@ -284,6 +289,26 @@ def test_only_what_waits_for_another_call_follows_it(scripted: Callable[..., Con
     assert estimate(scripted("num_rounds=2"), {}).steps == 2 * (1 + 9)
     assert estimate(scripted("num_rounds=2", "condition.shows.own_matches=false"), {}).steps == 2 * (1 + 1)
     assert estimate(scripted("num_rounds=2", "protocol=direct", "replicates=3"), {}).steps == 2 * 9
+
+
+def test_steps_follow_the_agent_that_plays_most(scripted: Callable[..., Config]) -> None:
+    assert estimate(scripted("matching=random_pairs"), {}).steps == 3 * (1 + 3)
+    assert estimate(scripted("matching=self_play", "scenario=asymmetric_7_3"), {}).steps == 3 * (1 + 6)
+    # Nine strangers: one rests each round, so that somebody plays every match there is.
+    assert estimate(scripted(*NINE, "matching=strangers", "protocol=direct"), {}).steps == 3
+
+
+def test_an_interrupted_run_of_odd_pairs_is_priced_to_its_end(paid: Callable[..., Config], tmp_path: Path) -> None:
+    config = paid(*NINE, "matching=random_pairs", "num_rounds=2", *PRICED, "budget.calls=40")
+    assert play(config, tmp_path)[0] is ExitCode.BUDGET
+    rest = left(config, tmp_path)
+    assert (rest.calls, rest.recorded) == (2 * (9 + 26) - 40, 40)
+
+
+def test_whoever_rests_is_not_probed(paid: Callable[..., Config], tmp_path: Path) -> None:
+    code, _, out = probed(paid(*NINE, "matching=strangers", "probe=9", "preflight=off"), tmp_path)
+    assert code is ExitCode.DONE
+    assert "16 calls made now" in out
 
 
 def test_an_interrupted_run_is_priced_to_its_end(paid: Callable[..., Config], tmp_path: Path) -> None:

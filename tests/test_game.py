@@ -151,6 +151,7 @@ def test_public_goods_are_a_dilemma_at_every_number_of_contributors(
         (["game.public_goods.endowment=0"], "endowment must be above 0 points, but is 0: e.g. 10"),
         (["game.stakes=0"], "game.stakes must be above 0, since it multiplies every payoff, but is 0: e.g. 1"),
         (["game.stakes=-1"], "game.stakes must be above 0"),
+        (["matching=random_pairs"], "matching=random_pairs pairs agents, but .* all play at once: choose matching=ro"),
     ],
 )
 def test_what_is_no_public_goods_game_is_refused(

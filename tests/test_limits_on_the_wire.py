@@ -103,8 +103,8 @@ def test_a_limit_is_not_forgotten_between_two_cells(tmp_path: Path) -> None:
 
 def test_the_token_limit_is_used_and_never_passed_by_more_than_a_call(tmp_path: Path, permits: list[float]) -> None:
     """A minute holds no more; a shorter stretch may, by the call at its edge and a fifth of one for late wake-ups."""
-    limit = 120_000
-    config = changed(parallel({"a": 7}, replicates=2), token_limit=limit, max_concurrency=16, max_tokens=20)
+    limit = 48_000  # ten calls a second: at more, a machine that is busy elsewhere is the bound
+    config = changed(parallel({"a": 6}, replicates=2), token_limit=limit, max_concurrency=16, max_tokens=20)
     requests = play(config, tmp_path, latency_s=0.05).requests
     at_s, used = arrivals(requests), tokens(requests)
     assert per_minute(at_s, used) >= 0.95 * limit

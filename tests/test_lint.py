@@ -99,7 +99,10 @@ def replaced(key: str, old: str, new: str) -> Callable[[Config], None]:
         (replaced("system", "{{ points(row.points) }}", "4 points"), "the payoff '4 points' is declared nowhere"),
         (replaced("system", "{{ points(row.points) }}", "5 points"), "a payoff contradicts the matrix, which says 3"),
         (replaced("system", "{{ num_agents }}", "12"), "'12 participants' contradicts num_agents=10"),
-        (replaced("strategy", "{{ num_coplayers }}", "10"), "'10 other participants' contradicts num_agents=10"),
+        (
+            replaced("strategy", "{{ matching }}", "You meet the 10 other participants."),
+            "'10 other participants' contradicts num_agents=10",
+        ),
         (replaced("system", "You {{ row.own }}, the other {{ row.other }}", "You A, the other A"), "names no label"),
         (replaced("decision", "{{ ask }}", "Choose one."), "the label 'COOPERATE' is missing in the user"),
         (replaced("decision", "{{ coplayer }}", "{{ '{{' }} coplayer }}"), "a template left '{{'"),
@@ -192,3 +195,8 @@ def test_a_leak_ends_the_run_before_anything_is_asked(tmp_path: Path) -> None:
     assert code == 1
     assert "would read exactly the same" in err
     assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("name", ["random_pairs", "self_play", "strangers"])
+def test_what_agents_are_told_of_their_matches_is_no_leak(composed: Callable[..., Config], name: str) -> None:
+    lint(composed(f"matching={name}", "num_rounds=2", "condition=another_ai"))

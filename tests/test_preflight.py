@@ -233,3 +233,17 @@ def test_errors_of_preflight_are_ours() -> None:
 def test_a_simulator_that_serves_anything_lists_the_models_of_the_configuration(bench: Bench) -> None:
     found = bench.inspect(replace(SERVED, models=()), "model@models.a=claude_sonnet_4_5", "models.b.model_type=a/typo")
     assert set(found.gone) == {"b"}
+
+
+def test_a_reply_without_a_cost_is_priced_from_the_catalog(bench: Bench) -> None:
+    unpriced = Fault(
+        raw='{"model": "openai/gpt-4", "choices": [{"message": {"content": "DEFECT"}, "finish_reason": "stop"}],'
+        ' "usage": {"prompt_tokens": 1000, "completion_tokens": 10}}'
+    )
+    replies, _, _ = bench.ask(replace(SERVED, faults=(unpriced,)), "scenario=homogeneous")
+    assert replies[0].cost_usd == pytest.approx(SERVED.price.of(1000, 10))
+    configured = ["models.a.price.input_usd_per_mtok=3", "models.a.price.output_usd_per_mtok=5"]
+    replies, _, _ = bench.ask(
+        replace(SERVED, faults=(unpriced,)), "scenario=homogeneous", "models.a.temperature=0", *configured
+    )
+    assert replies[0].cost_usd == pytest.approx(0.00305)

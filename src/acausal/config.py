@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from acausal.condition_rules import check_condition
 from acausal.disclosure import in_force
+from acausal.encounters import check_evolution, check_matching
 from acausal.errors import ConfigError
 from acausal.game_schema import check_power, check_stakes
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
@@ -34,7 +35,8 @@ OPERATIONAL_MODEL = (
 OPERATIONAL_EMBEDDED = ("parallel", "threads")
 _DEFINING = re.compile(
     r"seed|num_agents|enable_multi_model|main_model|sub_model|(scenario|condition|game|protocol)\.name"
-    r"|scenario\.model_distribution.*|models\.[^.]+\.(model_type|endpoint\.name|embedded.*)"
+    r"|scenario\.model_distribution.*|matching\.(kind|matches|neighbourhood|rows)|evolution\..*"
+    r"|models\.[^.]+\.(model_type|endpoint\.name|embedded.*)"
 )
 """Keys without which a directory's calls are another cell's; any other that changes touches calls one by one."""
 _IDENTIFYING_ENDPOINT = ("name", "params")
@@ -173,6 +175,8 @@ def check(config: Config) -> None:
     _check_population(config)
     _check_models(config)
     check_condition(config)
+    check_matching(config)
+    check_evolution(config)
     _check_labels(config)
     check_stakes(config.game.stakes)
     check_power(config.game.power, config.game.kind)

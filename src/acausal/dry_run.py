@@ -12,6 +12,7 @@ from acausal.design.lint import lint
 from acausal.errors import AcausalError, ModelError
 from acausal.estimate import ASSUMPTIONS, CellEstimate, estimate
 from acausal.experiment import Cell
+from acausal.matching_schema import EvolutionRule
 from acausal.models.catalog import Listing
 from acausal.models.connect import servers
 from acausal.models.offered import offered
@@ -80,6 +81,10 @@ def _priced(cell: Cell, environment: Mapping[str, str], console: Console) -> Cel
         probe(config, cell.directory, environment, replies.append, settled=settled)
     record = recorded_calls(cell.directory, identity(config), settled=settled)
     listings, sources = listings_of(config)
+    if config.evolution.rule is not EvolutionRule.none:
+        sources.append(
+            f"note     evolution.rule={config.evolution.rule.value} changes who sits where: priced as if nobody did"
+        )
     priced = estimate(config, listings, record)
     _say(console, f"Estimate: {cell.title}")
     for line in [*price_lines(priced), *remark_lines(priced, config.budget), *sources, *_probed(cell, replies)]:

@@ -11,12 +11,23 @@ from typing import Any
 from acausal import provenance
 from acausal.analysis.calls import call_summaries, calls_by_model
 from acausal.analysis.position import answers_summary
-from acausal.analysis.rates import CallTotals, by_round, by_round_and_model, round_summaries, summary
+from acausal.analysis.rates import (
+    CallTotals,
+    Shares,
+    by_round,
+    by_round_and_model,
+    population_shares,
+    round_summaries,
+    summary,
+)
 from acausal.analysis.rules import game_summary
 from acausal.config import fingerprint, identity
 from acausal.design.counterbalance import variants
-from acausal.design.population import population, seat_seed
+from acausal.design.evolution import seatings
+from acausal.design.population import seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
+from acausal.encounters import evolution_in_words, matching_in_words
+from acausal.matching_schema import EvolutionRule
 from acausal.models.ledger import FILE, lines_on_record
 from acausal.models.meter import GateReport
 from acausal.play.tournament import TournamentRecord
@@ -64,7 +75,7 @@ def write_outputs(
     results = Results(decisions, strategies, numbers)
     write_tables(config, directory, decisions, strategies)
     write_json(directory / "summary.json", results.summary)
-    figures = write_figures(directory, decisions)
+    figures = write_figures(directory, decisions, _shares(config, decisions))
     write_report(directory, _cell_report(config, results, figures, command))
     return results
 
@@ -75,8 +86,8 @@ def write_tables(
     """Write TABLES: nothing enters them but configuration, seed and replies, so a replay gives the same bytes."""
     write_decisions(directory / TABLES[0], decisions)
     write_strategies(directory / TABLES[1], strategies)
-    write_rounds(directory / TABLES[2], round_summaries(decisions))
-    write_json(directory / TABLES[3], _assignments(config))
+    write_rounds(directory / TABLES[2], round_summaries(decisions, populations(config, decisions)))
+    write_json(directory / TABLES[3], _assignments(config, decisions))
 
 
 def tracked(directory: Path, results: Results) -> Outcome:
@@ -100,26 +111,52 @@ def tracked(directory: Path, results: Results) -> Outcome:
     )
 
 
+def populations(config: Config, decisions: Sequence[Decision]) -> dict[tuple[int, int], dict[str, int]]:
+    """(replicate, round) → model → agents that it sits in; a model of the scenario without any has 0."""
+    found: dict[tuple[int, int], dict[str, int]] = {}
+    for replicate, rounds in seatings(config, decisions).items():
+        for round_, slots in enumerate(rounds, start=1):
+            agents = {config.models[slot].model_type: 0 for slot in config.seats}
+            for slot, number in Counter(slots).items():
+                agents[config.models[slot].model_type] += number
+            found[replicate, round_] = agents
+    return found
+
+
 def why_missing(decisions: Sequence[Decision]) -> Counter[str]:
     """Reason → decisions without an action, most frequent first when asked for `most_common`."""
     return Counter(decision.reason for decision in decisions if decision.reason is not None)
 
 
-def _assignments(config: Config) -> dict[str, Any]:
-    """Agent → model for each replicate, with the seeds that shuffled the seats."""
+def _shares(config: Config, decisions: Sequence[Decision]) -> Shares:
+    """Each model's share of the seats over the rounds; nothing where nothing can change."""
+    if config.evolution.rule is EvolutionRule.none:
+        return {}
+    return population_shares(populations(config, decisions))
+
+
+def _assignments(config: Config, decisions: Sequence[Decision]) -> dict[str, Any]:
+    """Agent → model for each replicate, with the seeds that shuffled the seats; under evolution for each round too."""
     seeds = {replicate: seat_seed(config.seed, replicate) for replicate in range(1, config.replicates + 1)}
-    return {
+    seated = seatings(config, decisions)
+    told: dict[str, Any] = {
         "seed": config.seed,
         "model_distribution": config.seats,
         "models": {slot: config.models[slot].model_type for slot in config.seats},
         "seat_seeds": {str(replicate): seed for replicate, seed in seeds.items()},
-        "assignments": {
-            str(replicate): {
-                str(agent.id): config.models[agent.model].model_type for agent in population(config.seats, seed=seed)
-            }
-            for replicate, seed in seeds.items()
-        },
+        "assignments": {str(replicate): _seated(config, rounds[0]) for replicate, rounds in seated.items()},
     }
+    if config.evolution.rule is EvolutionRule.none:
+        return told
+    by_round = {
+        str(replicate): {str(number): _seated(config, slots) for number, slots in enumerate(rounds, start=1)}
+        for replicate, rounds in seated.items()
+    }
+    return told | {"evolution": config.evolution.rule.value, "assignments_by_round": by_round}
+
+
+def _seated(config: Config, slots: Sequence[str]) -> dict[str, str]:
+    return {str(agent): config.models[slot].model_type for agent, slot in enumerate(slots, start=1)}
 
 
 def _cell_report(config: Config, results: Results, figures: Sequence[Path], command: str) -> CellReport:
@@ -146,6 +183,9 @@ def _cell_report(config: Config, results: Results, figures: Sequence[Path], comm
         command=command,
         failures=dict(why_missing(results.decisions).most_common()),
         elicit=config.elicit,
+        matching=matching_in_words(config),
+        evolution=evolution_in_words(config),
+        shares=_shares(config, results.decisions),
     )
 
 

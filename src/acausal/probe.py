@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from acausal.config import check_keys, identity
+from acausal.design.matching import round_fixtures
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.power import empowered
 from acausal.design.prompts import Prompts
-from acausal.design.schedule import schedule
-from acausal.design.seeds import placed_seed
 from acausal.errors import Interrupted
 from acausal.experiment import halting_on_signals
 from acausal.models.client import Client
@@ -33,8 +32,9 @@ def probe(
 ) -> None:
     """Ask for `config.probe` strategies and decisions per slot, at most one of each an agent.
 
-    They belong to the first agents of each slot in the first round of the first replicate, the decisions to their first
-    matches, so that they depend on nothing that is not asked for here. What is on record is not asked again.
+    They belong to the first agents of each slot that play in the first round of the first replicate, the decisions to
+    their first matches, so that they depend on nothing that is not asked for here. What is on record is not asked
+    again.
 
     Args:
         directory: Of the run that is to follow; made where it is missing.
@@ -67,27 +67,29 @@ async def _ask(config: Config, client: Client) -> None:
     asker = Asker(config, Prompts(config), client)
     seated = {agent.id: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
     agents = tuple(empowered(config, 1, 1, seated, ()).values())
-    first = _first(agents, config.probe, lambda agent: agent.model)
+    places = _first_places(config, agents)
+    playing = (agent for agent in agents if agent.id in places)  # some matchings let somebody rest
+    first = _first(playing, config.probe, lambda agent: agent.model)
     strategies: dict[int, StrategyRecord] = {}
     if config.protocol.strategy is not None:
         written = await _all(asker.strategy(agent, 1, 1) for agent in first)
         strategies = {record.agent: record for record in written}
-    fixtures = schedule(len(agents), seed=placed_seed(config.seed, "schedule", 1, 1))
-    everybody = {agent.id: Place(1, 1, agent.id, Purpose.DECISION, match=1) for agent in agents}
-    places = (
-        everybody
-        if config.public_goods is not None
-        else {
-            agent: Place(1, 1, agent, Purpose.DECISION, fixture.match, fixture.agents[1 - seat])
-            for fixture in fixtures
-            for seat, agent in enumerate(fixture.agents)
-            if fixture.meetings[seat] == 1
-        }
-    )
     await _all(
         asker.decision(agent, places[agent.id], strategies.get(agent.id), (), 1)
         for agent in _first(first, config.probe, asker.deciding_slot)
     )
+
+
+def _first_places(config: Config, agents: Sequence[Agent]) -> dict[int, Place]:
+    """Agent → place of its first decision; whoever rests in the first round is absent."""
+    if config.public_goods is not None:
+        return {agent.id: Place(1, 1, agent.id, Purpose.DECISION, match=1) for agent in agents}
+    return {
+        agent: Place(1, 1, agent, Purpose.DECISION, fixture.match, fixture.agents[1 - seat])
+        for fixture in round_fixtures(config, [agent.model for agent in agents], 1, 1)
+        for seat, agent in enumerate(fixture.agents)
+        if fixture.meetings[seat] == 1
+    }
 
 
 def _first(agents: Iterable[Agent], count: int, slot: Callable[[Agent], str]) -> list[Agent]:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from acausal.analysis.calls import CallTally
+from acausal.encounters import decisions_per_round, matches_per_round
 from acausal.game import Action
 from acausal.models.route import Route, Standing
 from acausal.play.tournament import Event
@@ -100,13 +101,12 @@ class Progress:
         self._told = self._started
         self._rounds = 0
         self._matches_of_round: Counter[tuple[int, int]] = Counter()
-        agents = config.num_agents
         rounds = config.num_rounds * config.replicates
-        self._matches_per_round = config.matches_per_round
+        self._matches_per_round = matches_per_round(config)
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        strategies = agents if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * (strategies + agents * config.decisions_per_agent * config.samples)
+        strategies = config.num_agents if config.protocol.strategy is not None else 0
+        self._total_calls = rounds * (strategies + decisions_per_round(config) * config.samples)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from acausal.elicitation import Elicit
@@ -252,3 +252,5 @@ class RoundSummary:
     scores: dict[int, float]
     """Agent → points of this round."""
     power: dict[int, float]
+    population: dict[str, int] = field(default_factory=dict)
+    """Model → agents that it sits in, extinct ones with 0."""

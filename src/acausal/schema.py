@@ -11,6 +11,7 @@ from omegaconf import MISSING
 from acausal.elicitation import AnswerConfig, CounterbalanceConfig, Elicit
 from acausal.game import GameKind, Payoffs, PublicGoods
 from acausal.game_schema import GameConfig
+from acausal.matching_schema import EvolutionConfig, MatchingConfig
 from acausal.treatment import ConditionConfig, WordingConfig
 from acausal.treatment import OwnLabelsConfig as OwnLabelsConfig
 from acausal.treatment import ShowsConfig as ShowsConfig  # a typo below it is explained by its keys
@@ -259,6 +260,8 @@ class Config:
     """Under dry_run: strategies and decisions per slot that are really asked for, to measure what they take."""
     wording: WordingConfig = field(default_factory=WordingConfig)
     """The sentences of conditions; once checked, those alone that the cell says."""
+    matching: MatchingConfig = MISSING
+    evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
 
     @property
     def seats(self) -> dict[str, int]:
@@ -314,13 +317,3 @@ class Config:
         if self.game.kind is not GameKind.public_goods:
             return None
         return PublicGoods(self.num_agents, **asdict(self.game.public_goods)).scaled(self.game.stakes)
-
-    @property
-    def decisions_per_agent(self) -> int:
-        """How often an agent decides in a round."""
-        return self.num_agents - 1 if self.public_goods is None else 1
-
-    @property
-    def matches_per_round(self) -> int:
-        """Of public goods: one, with everybody in it."""
-        return self.num_agents * self.decisions_per_agent // 2 if self.public_goods is None else 1

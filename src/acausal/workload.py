@@ -3,26 +3,30 @@
 A small cell is played through the real dataflow by a model that answers with placeholders, once with everybody giving
 the shorter label and once the longer: between the two lies every history that real answers can make. Replicates and
 rounds ask the same number of calls with the same words, but for the wording of the condition, so one replicate stands
-for all. A large cell is counted from its schedule, every pair once a round, and its decisions are rendered at some
-depths of history only, in the words of one agent a model: where label pairs differ in length, agents and replicates
-differ by as much.
+for all. A large cell is counted from its schedule, and so is one where some agents play a match less than others, now
+these and now those; its decisions are rendered at some depths of history only, in the words of one agent a model: where
+label pairs differ in length, agents and replicates differ by as much. Under evolution everybody is taken to keep their
+model: what the population will become, nobody knows.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from acausal.design.arms import questions, used_paraphrases
+from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.disclosure import paraphrase_of
 from acausal.elicitation import Elicit
+from acausal.encounters import decisions_per_round, is_even, matches_by_slot
 from acausal.game import Action
+from acausal.matching_schema import EvolutionConfig
 from acausal.models.body import chat_body
 from acausal.play.agent import Asker
 from acausal.play.tournament import play_tournament
@@ -64,18 +68,26 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     Raises:
         ConfigError: A prompt does not render.
     """
-    agents = config.num_agents
-    decisions = agents * config.decisions_per_agent * config.samples
-    per_round = decisions + (agents if config.protocol.strategy is not None else 0)
-    count = _played if per_round * config.num_rounds <= played_up_to else _sampled
+    config = replace(config, evolution=EvolutionConfig())
+    strategies = config.num_agents if config.protocol.strategy is not None else 0
+    calls = config.num_rounds * (strategies + decisions_per_round(config) * config.samples)
+    if calls <= played_up_to and is_even(config):
+        count, counted = _played, 1
+    else:
+        count, counted = _sampled, config.replicates
+    times = config.replicates // counted
     least, most = (asyncio.run(count(config, each)) for each in (False, True))
-    longer = _bytes_over_the_first_wording(config)
+    over = _bytes_over_the_first_wording(config)
+
+    def longer(purpose: Purpose, calls: int) -> int:
+        return round(calls / counted * over[purpose])
+
     return {
         kind: Load(
-            calls=tally.calls * config.replicates,
-            least_bytes=tally.bytes * config.replicates + tally.calls * longer[kind[1]],
-            most_bytes=most[kind].bytes * config.replicates + tally.calls * longer[kind[1]],
-            quotes=tally.quotes * config.replicates,
+            calls=tally.calls * times,
+            least_bytes=tally.bytes * times + longer(kind[1], tally.calls),
+            most_bytes=most[kind].bytes * times + longer(kind[1], tally.calls),
+            quotes=tally.quotes * times,
             max_tokens=tally.max_tokens,
         )
         for kind, tally in sorted(least.items(), key=lambda item: (item[0][0], item[0][1] is Purpose.DECISION))
@@ -152,22 +164,30 @@ async def _played(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
 
 
 async def _sampled(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
-    """One replicate, from one agent a slot: all agents of a slot are asked equally many and equally long questions."""
+    """All replicates, from one agent a slot: its agents are asked equally long questions at equal depths of history."""
     total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
     shows = config.condition.shows
-    distinct = range(1, (config.num_rounds if shows.round_summaries or shows.global_rate else 1) + 1)
+    differ = shows.round_summaries or shows.global_rate
+    distinct = config.num_rounds if differ else 1
+    played = _matches_played(config, distinct)
     seated = {agent.model: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
     for slot, seats in config.seats.items():
-        for round_ in distinct:
-            times = seats * config.num_rounds // len(distinct)
-            await _add_round(total, config, seated[slot], times, longer, round_)
+        for round_ in range(1, distinct + 1):
+            strategies = seats * config.num_rounds // distinct * config.replicates
+            await _add_round(total, config, seated[slot], strategies, played[slot, round_], longer, round_)
     return total
 
 
 async def _add_round(
-    total: defaultdict[Kind, _Tally], config: Config, agent: Agent, times: int, longer: bool, round_: int
+    total: defaultdict[Kind, _Tally],
+    config: Config,
+    agent: Agent,
+    strategies: int,
+    played: Mapping[int, int],
+    longer: bool,
+    round_: int,
 ) -> None:
-    """Add so many times what an agent is asked in a round."""
+    """Add what the agents of a slot are asked in a round: so many strategies, and so many times so many matches."""
     prompts, strategy = Prompts(config), None
     recorder = _Recorder(config, longer)
     asker = Asker(config, prompts, recorder)
@@ -177,20 +197,37 @@ async def _add_round(
     if config.protocol.strategy is not None:
         strategy = await asker.strategy(agent, 1, 1, past)
         for kind, tally in recorder.tallies.items():
-            total[kind].add(tally, times)
+            total[kind].add(tally, strategies)
     asked: dict[int, _Tally] = {}
-    for meeting in _depths(config.decisions_per_agent):
+    for meeting in sorted({depth for matches in played for depth in _depths(matches)}):
         recorder = _Recorder(config, longer)
         await _decide(Asker(config, prompts, recorder), agent, strategy, meeting, action, past)
         ((kind, asked[meeting]),) = recorder.tallies.items()
-    total[kind].add(_between(asked), times)
+    for matches, times in played.items():
+        total[kind].add(_between({depth: asked[depth] for depth in asked if depth <= matches}), times)
+
+
+def _matches_played(config: Config, distinct: int) -> Mapping[tuple[str, int], Mapping[int, int]]:
+    """(slot, round) → matches → how many of its agents play so many, over all replicates; 0 left out.
+
+    Args:
+        distinct: 1, if the rounds are to be counted together as the first; else their number.
+    """
+    played: defaultdict[tuple[str, int], Counter[int]] = defaultdict(Counter)
+    for replicate in range(1, config.replicates + 1):
+        slots = [agent.model for agent in population(config.seats, seed=seat_seed(config.seed, replicate))]
+        for round_ in range(1, config.num_rounds + 1):
+            for agent, matches in meetings_of(config, slots, replicate, round_).items():
+                played[slots[agent - 1], min(round_, distinct)][matches] += matches > 0
+    return {place: +counts for place, counts in played.items()}
 
 
 def _past_round(config: Config, number: int, action: Action) -> PastRound:
     """A round in which everybody did the same."""
-    decisions = config.num_agents * config.decisions_per_agent
-    points = config.decisions_per_agent * config.payoffs.payoff(action, action)
-    return PastRound(number, decisions * (action is Action.COOPERATE), decisions, (points,) * config.num_agents)
+    decisions, most = decisions_per_round(config), matches_by_slot(config)
+    payoff = config.payoffs.payoff(action, action)
+    points = tuple(payoff * most[slot][1] for slot, seats in config.seats.items() for _ in range(seats))
+    return PastRound(number, decisions * (action is Action.COOPERATE), decisions, points)
 
 
 async def _decide(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -18,6 +18,10 @@ from acausal.game import Action
 from acausal.records import Decision, RoundSummary, Status
 
 _Key = TypeVar("_Key", str, int, tuple[str, str], tuple[int, int])
+
+
+Shares = dict[str, dict[int, Estimate]]
+"""Model → round → its share of the seats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,38 @@ def bounds(decisions: Sequence[Decision]) -> tuple[float, float] | None:
     return cooperated / len(decisions), (cooperated + missing) / len(decisions)
 
 
-def round_summaries(decisions: Iterable[Decision]) -> tuple[RoundSummary, ...]:
-    """One summary per replicate and round, in that order."""
+def round_summaries(
+    decisions: Iterable[Decision], populations: Mapping[tuple[int, int], dict[str, int]] | None = None
+) -> tuple[RoundSummary, ...]:
+    """One summary per replicate and round, in that order.
+
+    Args:
+        populations: (replicate, round) → model → agents.
+    """
     rounds = grouped(decisions, lambda d: (d.replicate, d.round))
-    return tuple(_round_summary(replicate, round_, own) for (replicate, round_), own in rounds.items())
+    return tuple(
+        replace(_round_summary(*place, own), population=(populations or {}).get(place, {}))
+        for place, own in rounds.items()
+    )
+
+
+def population_shares(populations: Mapping[tuple[int, int], Mapping[str, int]]) -> Shares:
+    """Model → round → its share of the seats, with an interval over replicates.
+
+    Args:
+        populations: (replicate, round) → model → agents, extinct models with 0.
+    """
+    counts: defaultdict[str, defaultdict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+    for (_, round_), agents in sorted(populations.items()):
+        for model, number in sorted(agents.items()):
+            counts[model][round_].append((number, sum(agents.values())))
+    shares = {
+        model: {round_: share(*zip(*replicates, strict=True)) for round_, replicates in rounds.items()}
+        for model, rounds in sorted(counts.items())
+    }
+    return {
+        model: {round_: own for round_, own in rounds.items() if own is not None} for model, rounds in shares.items()
+    }
 
 
 def summary(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from acausal.design.counterbalance import Variant, variants
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.disclosure import paraphrase_count
+from acausal.encounters import matches_by_slot
 from acausal.game import Action
 from acausal.records import Message
 from acausal.schema import Config
@@ -60,6 +61,7 @@ def questions(config: Config, paraphrase: int, variant: Variant | None = None) -
         ConfigError: A template does not render.
     """
     prompts = Prompts(config, paraphrase, variant)
+    most = max(high for _, high in matches_by_slot(config).values())
     asked = []
     for round_ in range(1, min(config.num_rounds, 2) + 1):
         past = () if round_ == 1 else (_made_up(config),)
@@ -70,7 +72,7 @@ def questions(config: Config, paraphrase: int, variant: Variant | None = None) -
             messages = prompts.strategy(past)
             asked.append(Question(f"strategy, {place}", round_, False, messages, past, prompts.variant, ""))
         for match in (1, _LATER_MATCH):
-            if match < config.num_agents:
+            if match <= most:
                 history = _history(match) if config.condition.shows.own_matches else []
                 messages = prompts.decision(strategy=strategy, history=history, coplayer=anonymous_id(match), past=past)
                 title = f"decision, {place}, match {match}"

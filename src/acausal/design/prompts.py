@@ -18,6 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from acausal.design.counterbalance import Variant, variants
 from acausal.disclosure import disclosure
 from acausal.elicitation import Elicit
+from acausal.encounters import matches_in_words
 from acausal.errors import ConfigError
 from acausal.game import NAMES, Action, PowerRule
 from acausal.records import Message
@@ -70,6 +71,7 @@ class Prompts:
         self._words = {
             "num_agents": config.num_agents,
             "num_coplayers": config.num_agents - 1,
+            "matches": matches_in_words(config),
             "cooperate": self.variant.cooperate,
             "defect": self.variant.defect,
             "options": list(self.labels.values()),
@@ -86,6 +88,7 @@ class Prompts:
         self.disclosure = self._compiled(source, disclosure(config, paraphrase))()
         """What agents are told about each other, as they read it."""
         self._words["disclosure"] = self.disclosure
+        self._words["matching"] = self._compiled("matching.told", config.matching.told)()
         own, usual = config.game.wording, config.protocol  # a game that is not played in pairs brings its own words
         self._system = self._compiled("protocol.system", own.system or usual.system)()
         self._strategy = self._compiled("protocol.strategy", own.strategy or usual.strategy or "")

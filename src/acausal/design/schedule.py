@@ -1,10 +1,14 @@
-"""Who meets whom, on which matchday: the circle method [kirkman1847]."""
+"""Matches in the order in which they are played, and the round robin by the circle method [kirkman1847]."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+Pair = tuple[int, int]
+"""Ids of two agents who meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class Fixture:
     matchday: int
     match: int
     """Number within the round, from 1, in schedule order."""
-    agents: tuple[int, int]
+    agents: Pair
     """Ids of the two agents."""
     meetings: tuple[int, int]
     """Which of its own meetings of the round this is for each of the two, from 1."""
@@ -30,17 +34,40 @@ def schedule(num_agents: int, *, seed: int) -> tuple[Fixture, ...]:
     Returns:
         `num_agents * (num_agents - 1) / 2` fixtures over `num_agents - 1` matchdays (`num_agents` if odd).
     """
-    circle: list[int | None] = list(range(1, num_agents + 1))
-    random.Random(seed).shuffle(circle)
-    if num_agents % 2:
-        circle.append(None)
+    return numbered(all_matchdays(circle(range(1, num_agents + 1), seed=seed)))
+
+
+def numbered(matchdays: Iterable[Iterable[Pair]]) -> tuple[Fixture, ...]:
+    """Fixtures of a round from the pairs of its matchdays."""
     fixtures: list[Fixture] = []
     met: Counter[int] = Counter()
-    for matchday in range(1, len(circle)):
-        for place in range(len(circle) // 2):
-            first, second = circle[place], circle[-1 - place]
-            if first is not None and second is not None:
-                met.update((first, second))
-                fixtures.append(Fixture(matchday, len(fixtures) + 1, (first, second), (met[first], met[second])))
-        circle = [circle[0], circle[-1], *circle[1:-1]]
+    for matchday, pairs in enumerate(matchdays, start=1):
+        for first, second in pairs:
+            met.update((first, second))
+            fixtures.append(Fixture(matchday, len(fixtures) + 1, (first, second), (met[first], met[second])))
     return tuple(fixtures)
+
+
+def circle(agents: Iterable[int], *, seed: int) -> list[int | None]:
+    """Agents in random places around the table of the circle method; None is the place of whoever rests."""
+    places: list[int | None] = list(agents)
+    random.Random(seed).shuffle(places)
+    return places if len(places) % 2 == 0 else [*places, None]
+
+
+def all_matchdays(places: Sequence[int | None]) -> Iterator[list[Pair]]:
+    """The matchdays on which everybody around the table meets everybody once."""
+    return (matchday_of(places, turn) for turn in range(len(places) - 1))
+
+
+def matchday_of(places: Sequence[int | None], turn: int) -> list[Pair]:
+    """Who meets when all but the first have moved on by so many places: on any two turns nobody meets the same.
+
+    Args:
+        places: From `circle`.
+        turn: From 0 to two less than the number of places.
+    """
+    cut = len(places) - turn
+    seated = [places[0], *places[cut:], *places[1:cut]]
+    opposite = zip(seated, reversed(seated[len(seated) // 2 :]), strict=False)
+    return [(first, second) for first, second in opposite if first is not None and second is not None]

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from acausal.design.evolution import slots_after
+from acausal.design.matching import round_fixtures
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.power import empowered
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
-from acausal.design.schedule import Fixture, schedule
-from acausal.design.seeds import placed_seed
+from acausal.design.schedule import Fixture
 from acausal.disclosure import paraphrase_of
 from acausal.errors import AcausalError
 from acausal.game import Action
+from acausal.matching_schema import EvolutionRule
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.match import Scorer
 from acausal.records import Decision, MatchRecord, Place, Purpose, StrategyRecord
@@ -79,13 +81,23 @@ async def play_tournament(
         matches = await round_.play_matches()
         record.matches += matches
         last_round = [decision for match in matches for decision in match.decisions]
-        agents = round_.agents_after()
+        agents = _evolved(config, round_.agents_after(), last_round, replicate, number)
         past.append(round_.measured())
     return record
 
 
+def _evolved(
+    config: Config, agents: dict[int, Agent], played: Iterable[Decision], replicate: int, number: int
+) -> dict[int, Agent]:
+    """The agents of the next round: each in its seat, maybe with another model."""
+    if config.evolution.rule is EvolutionRule.none:
+        return agents
+    slots = slots_after(config, [agent.model for agent in agents.values()], played, replicate, number)
+    return {agent.id: replace(agent, model=slot) for agent, slot in zip(agents.values(), slots, strict=True)}
+
+
 class _Round:
-    """One round: strategies in parallel, then every pair once."""
+    """One round: strategies in parallel, then the matches of its matching."""
 
     def __init__(
         self,
@@ -121,15 +133,15 @@ class _Round:
         return strategies
 
     async def play_matches(self) -> list[MatchRecord]:
-        """The round robin, in schedule order whatever finished first; of an n-player game, its one match."""
+        """The matches of the round, in schedule order whatever finished first; of an n-player game, its one match."""
         if self._config.public_goods is not None:
             self._matches = [await self._assembly()]
             return self._matches
-        seed = placed_seed(self._config.seed, "schedule", self._replicate, self._number)
+        slots = [agent.model for agent in self._agents.values()]
         previous: dict[int, asyncio.Task[MatchRecord]] = {}
         async with asyncio.TaskGroup() as group:
             tasks = []
-            for fixture in schedule(len(self._agents), seed=seed):
+            for fixture in round_fixtures(self._config, slots, self._replicate, self._number):
                 waits_for = [previous[agent] for agent in fixture.agents if agent in previous]
                 # With nothing of the past on show there is nothing to wait for.
                 task = group.create_task(self._match(fixture, waits_for if self._shows_history else ()))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from acausal.analysis.position import FLAGGED, agreement_by_model, p_cooperate_by_model, position_effects
-from acausal.analysis.rates import cooperation_rate, cross_model, legible_share, within_model
+from acausal.analysis.rates import Shares, cooperation_rate, cross_model, legible_share, within_model
 from acausal.elicitation import Elicit
 from acausal.game import Payoffs
 from acausal.records import Decision
@@ -64,6 +64,10 @@ class CellReport:
     failures: Mapping[str, int]
     """Why actions are missing → how many."""
     elicit: Elicit = Elicit.choice
+    matching: str = ""
+    evolution: str = ""
+    shares: Shares = field(default_factory=dict)
+    """Each model's share of the seats over the rounds; empty without evolution."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:
@@ -180,6 +184,11 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         ],
         "positions": _positions(report.decisions),
         "flagged": f"{FLAGGED * 100:g}",
+        "shares": [
+            {"model": model, "round": round_, "share": percent(rate.value), "interval": interval(rate)}
+            for model, rounds in report.shares.items()
+            for round_, rate in rounds.items()
+        ],
         "population": ", ".join(f"{count} × {report.models[slot]}" for slot, count in report.seats.items()),
         "told": report.disclosure or "Nothing about the other participants.",
         "cost": dollars(cost),
@@ -201,6 +210,8 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             "roster": report.roster,
             "game": f"{report.game}, T, R, P, S = {', '.join(f'{p:g}' for p in _points(report.payoffs))}",
             "protocol": report.protocol,
+            "matching": report.matching,
+            "evolution": report.evolution,
             "configuration": report.fingerprint,
             "acausal": report.version + (f", commit {report.git_commit}" if report.git_commit else ""),
             "command": report.command,

@@ -1,4 +1,4 @@
-"""The two figures of a cell: cooperation by round, and who cooperates with whom."""
+"""The figures of a cell: cooperation by round, who cooperates with whom, and under evolution the population."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acausal.analysis.inference import Estimate
-from acausal.analysis.rates import by_round, by_round_and_model, matrix
+from acausal.analysis.rates import Shares, by_round, by_round_and_model, matrix
 from acausal.records import Decision
 from acausal.report.rows import ALL_MODELS
 
@@ -40,8 +40,11 @@ _NO_BAR = (float("nan"), float("nan"))
 _STYLE: Any = {"svg.hashsalt": "acausal", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def write_figures(directory: Path, decisions: Sequence[Decision]) -> list[Path]:
+def write_figures(directory: Path, decisions: Sequence[Decision], shares: Shares | None = None) -> list[Path]:
     """Write `figures/` as PNG and SVG; the same decisions give the same bytes.
+
+    Args:
+        shares: Of the seats, where they change between rounds.
 
     Returns:
         The PNG files, in the order in which documents show them.
@@ -52,10 +55,10 @@ def write_figures(directory: Path, decisions: Sequence[Decision]) -> list[Path]:
     folder.mkdir(exist_ok=True)
     written = []
     with matplotlib.rc_context(_STYLE):
-        for name, figure in (
-            ("cooperation_by_round", _by_round(decisions)),
-            ("cooperation_matrix", _matrix(decisions)),
-        ):
+        figures = {"cooperation_by_round": _by_round(decisions), "cooperation_matrix": _matrix(decisions)}
+        if shares:
+            figures["population_by_round"] = _lines(shares, "seats (%)")
+        for name, figure in figures.items():
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
             figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
             written.append(folder / f"{name}.png")
@@ -70,10 +73,15 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _by_round(decisions: Sequence[Decision]) -> Figure:
-    figure, axes = _figure(7.2, 4.2)
     series: dict[str, dict[int, Estimate | None]] = by_round_and_model(decisions)
     if len(series) > 1:
         series[ALL_MODELS] = by_round(decisions)
+    return _lines(series, "decisions that cooperate (%)")
+
+
+def _lines(series: Mapping[str, Mapping[int, Estimate | None]], quantity: str) -> Figure:
+    """Shares over the rounds, a line for each model."""
+    figure, axes = _figure(7.2, 4.2)
     shown = {model: _points(rates) for model, rates in series.items()}
     if not any(shown.values()):
         return _nothing(figure, axes)
@@ -98,7 +106,7 @@ def _by_round(decisions: Sequence[Decision]) -> Figure:
             markersize=6,
         )
     last = max(round_ for points in shown.values() for round_ in points)
-    axes.set(xlabel="round", ylabel="decisions that cooperate (%)", ylim=(-4, 104), xlim=(0.5, last + 0.5))
+    axes.set(xlabel="round", ylabel=quantity, ylim=(-4, 104), xlim=(0.5, last + 0.5))
     axes.set_xticks(_ticks(last))
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=1 if len(shown) < 4 else 2, frameon=False)

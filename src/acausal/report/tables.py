@@ -82,9 +82,11 @@ ROUNDS = pa.schema(
         ("cooperation_rate_by_model", pa.map_(_TEXT, _NUMBER)),
         ("scores", pa.map_(_COUNT, _NUMBER)),
         ("power", pa.map_(_COUNT, _NUMBER)),
+        ("population", pa.map_(_TEXT, _COUNT)),
     ]
 )
-"""A row per replicate and round; maps are model → rate, agent → points, agent → power."""
+"""A row per replicate and round; maps are model → rate, agent → points, agent → power,
+model → agents."""
 
 
 def write_decisions(path: Path, decisions: Sequence[Decision]) -> None:
