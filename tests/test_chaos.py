@@ -141,14 +141,15 @@ def test_whatever_an_endpoint_does_the_invariants_hold(
 
 
 @pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize("rate", SEEDS, ids=lambda rate: f"{rate:.0%}")
 @pytest.mark.parametrize("name", FAULTS)
 def test_under_abort_the_first_failure_ends_the_run_and_the_same_command_goes_on(
-    name: str, small: Config, truth: Mapping[Where, str], tmp_path: Path
+    name: str, rate: float, small: Config, truth: Mapping[Where, str], tmp_path: Path
 ) -> None:
     config = changed(patient_with(FAULTS[name], small), max_retries=1)
     config.models["a"].fallback.policy = None
     config.fallback.policy = FallbackPolicy.abort
-    played = play(config, tmp_path, faults=struck_by(name, 0.3), seed=SEEDS[0.3])
+    played = play(config, tmp_path, faults=struck_by(name, rate), seed=SEEDS[rate])
     lines = ledger_of(tmp_path)
     the_ledger_agrees_with_the_server(lines, played.requests, config)
     failed = [line for line in lines if line["error"] is not None]

@@ -46,6 +46,7 @@ CELLS = [
     ["condition=original_biased", "replicates=2"],
     ["condition=identical_copy_linked", "replicates=3", "num_rounds=1"],
     [*NINE, "matching=random_pairs", "replicates=2", "num_rounds=2"],
+    [*NINE, "matching=random_pairs", "condition.shows.round_summaries=true", "num_rounds=2"],
     [*NINE, "matching=self_play"],
     [*NINE, "matching=strangers", "protocol=direct"],
 ]

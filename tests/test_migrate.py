@@ -110,7 +110,10 @@ def test_every_experiment_plays_to_its_end_and_so_does_their_sweep(old: Path, tm
     assert asked == {NANO: 96, GPT: 8, O1: 8, GEMINI: 16}
 
 
-def test_an_experiment_says_what_the_old_file_said(old: Path, tmp_path: Path, typed: Callable[..., str]) -> None:
+def test_an_experiment_says_what_the_old_file_said(
+    old: Path, tmp_path: Path, typed: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENROUTER_BASE_URL", raising=False)  # read where the experiment composes
     typed(old, "--into", "mine")
     config = composed_from(tmp_path / "mine", NAMES[0])
     assert (config.seed, config.num_agents, config.num_rounds, config.enable_multi_model) == (0, 4, 2, True)

@@ -289,13 +289,18 @@ def test_the_console_script_serves_and_runs(tmp_path: Path) -> None:
     assert server.returncode == 0
 
 
-@pytest.mark.parametrize("bytes_left", [12_000, 60_000], ids=["while playing", "while reporting"])
-def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: int) -> None:
-    """A limit on the size of any one file stands in for the disk: the ledger or a figure runs into it."""
+@pytest.mark.parametrize(
+    ("bytes_left", "least_kept"),
+    [(10_000, 0), (30_000, 6), (60_000, 32)],
+    ids=["while starting", "while playing", "while reporting"],
+)
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: int, least_kept: int) -> None:
+    """A limit on the size of any one file stands in for the disk: configuration, ledger or report runs into it."""
     arguments = [
         *SCRIPTED,
         "num_agents=4",
         "scenario.model_distribution={a: 2, b: 2}",
+        "num_rounds=2",
         "progress=off",
         "hydra.run.dir=o",
     ]
@@ -311,11 +316,12 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: i
     assert stopped.stderr.startswith("acausal: ")
     assert stopped.stderr.count("\n") == 1
     assert "make room" in stopped.stderr
-    kept = (tmp_path / "o" / "calls.jsonl").read_bytes().count(b"\n")
-    assert kept > 5
+    ledger = tmp_path / "o" / "calls.jsonl"
+    kept = ledger.read_bytes().count(b"\n") if ledger.exists() else 0
+    assert kept >= least_kept
     code, out, _ = run(arguments, tmp_path)
     assert code == 0
-    assert f"16 calls ({kept} replayed)" in out
+    assert f"32 calls ({kept} replayed)" in out
 
 
 def test_more_replicates_extend_a_finished_cell(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Hydra composes conf/ and starts each cell; this module turns every way a run can
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -39,6 +40,7 @@ _FREE_FORM = re.compile(
     r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
 )
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ASKS_FOR_A_PRICE = re.compile(r"\+{0,2}(dry_run|probe)=")
 
 
@@ -132,8 +134,10 @@ def _run_hydra() -> int:
     except AcausalError as error:
         return _refused(str(error))
     except OSError as error:
-        if wants_traceback or error.filename is None:
+        if wants_traceback or (error.filename is None and error.errno not in _NO_ROOM):
             raise
+        if error.filename is None:
+            return _refused(f"the outputs could not be written: {error.strerror}; make room, then run the same command")
         return _refused(
             f"cannot use {error.filename}: {error.strerror}; choose another hydra.run.dir or hydra.sweep.dir"
         )
@@ -230,7 +234,7 @@ def _price(cells: Iterable[tuple[Config, Path]], job: Any, *, is_sweep: bool) ->
             for _, whole in [_commands(job, directory)]
         ]
         code, message = dry_run(planned, os.environ, Console())
-    except Exception as error:
+    except Exception as error:  # whatever it is, Hydra would swallow it here, and play what was only to be priced
         raise _Escaped(error) from None
     if message:
         say(message)
