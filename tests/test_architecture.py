@@ -13,6 +13,7 @@ ROOT = Path(acausal.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
+    ["elicitation"],
     ["game_schema", "matching_schema"],
     ["spelling", "treatment", "schema", "disclosure", "condition_rules", "encounters"],
     ["config", "complaint", "stored"],

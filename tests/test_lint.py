@@ -96,18 +96,15 @@ def replaced(key: str, old: str, new: str) -> Callable[[Config], None]:
 @pytest.mark.parametrize(
     ("plant", "rule"),
     [
-        (replaced("system", "{{ points(reward) }}", "4 points"), "the payoff '4 points' is declared nowhere"),
-        (replaced("system", "{{ points(reward) }}", "5 points"), "a payoff contradicts the matrix, which says 3"),
+        (replaced("system", "{{ points(row.points) }}", "4 points"), "the payoff '4 points' is declared nowhere"),
+        (replaced("system", "{{ points(row.points) }}", "5 points"), "a payoff contradicts the matrix, which says 3"),
         (replaced("system", "{{ num_agents }}", "12"), "'12 participants' contradicts num_agents=10"),
         (
             replaced("strategy", "{{ matching }}", "You meet the 10 other participants."),
             "'10 other participants' contradicts num_agents=10",
         ),
-        (replaced("system", "You {{ cooperate }}, the other {{ cooperate }}", "You A, the other A"), "names no label"),
-        (
-            replaced("decision", "{{ cooperate }} or {{ defect }}", "one"),
-            "the label 'COOPERATE' is missing in the user",
-        ),
+        (replaced("system", "You {{ row.own }}, the other {{ row.other }}", "You A, the other A"), "names no label"),
+        (replaced("decision", "{{ ask }}", "Choose one."), "the label 'COOPERATE' is missing in the user"),
         (replaced("decision", "{{ coplayer }}", "{{ '{{' }} coplayer }}"), "a template left '{{'"),
         (
             replaced("decision", "Now you play", "After 50 % of the time you play"),
@@ -135,6 +132,39 @@ def test_a_rate_in_round_one_is_refused_even_where_later_rounds_show_it(composed
 
 def test_labels_are_no_leak_whatever_they_say(composed: Callable[..., Config]) -> None:
     lint(composed("game.labels.cooperate=trust", "game.labels.defect=rival"))
+
+
+@pytest.mark.parametrize("labels", options("labels"))
+@pytest.mark.parametrize("game", ["prisoners_dilemma", "public_goods"])
+def test_every_variant_passes_in_every_set_of_words(composed: Callable[..., Config], game: str, labels: str) -> None:
+    lint(composed(f"labels={labels}", f"game={game}", "condition=identical_copy_known_c"))
+
+
+def test_a_leak_that_some_variants_alone_read_is_refused(composed: Callable[..., Config]) -> None:
+    config = composed("labels=neutral")
+    config.condition.disclosure = "Welcome{% if cooperate == 'Y' %}, clone{% endif %}."
+    with pytest.raises(ConfigError, match="'clone' tells of sameness"):
+        lint(config)
+    config.condition.disclosure = ""
+    swapped = "{% if options[0] == 'B' %}{{ points(row.points + 1) }}{% else %}{{ points(row.points) }}{% endif %}"
+    config.protocol.system = config.protocol.system.replace("{{ points(row.points) }}", swapped)
+    with pytest.raises(ConfigError, match="You [AB], the other [AB]"):
+        lint(config)
+
+
+def test_a_one_letter_label_is_no_article(composed: Callable[..., Config]) -> None:
+    config = composed("labels=neutral", "counterbalance.labels=false")
+    config.protocol.system = "This is a game of b."
+    with pytest.raises(ConfigError, match="the label 'A' is missing in the system message"):
+        lint(config)
+
+
+def test_who_is_asked_for_a_percentage_may_be_told_so_and_no_rate_of_others(composed: Callable[..., Config]) -> None:
+    config = composed("elicit=probability")
+    lint(config)
+    config.condition.disclosure = "Most participants were nice."
+    with pytest.raises(ConfigError, match="'Most participants' tells of statistics"):
+        lint(config)
 
 
 def test_arms_that_read_the_same_are_refused(composed: Callable[..., Config]) -> None:

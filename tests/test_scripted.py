@@ -61,6 +61,10 @@ def question(
     facts |= {"num_agents": 10, "num_coplayers": 9, "coplayer": f"participant {len(history) + 1}"}
     facts |= {"cooperate": labels[0], "defect": labels[1], "disclosure": disclosure, "strategy": strategy}
     facts["points"] = lambda number: f"{number:g} point" if number == 1 else f"{number:g} points"
+    (c, d), (sucker, punishment, reward, temptation) = labels, points
+    rows = ((c, c, reward), (c, d, sucker), (d, c, temptation), (d, d, punishment))
+    facts["payoff_rows"] = [{"own": own, "other": other, "points": number} for own, other, number in rows]
+    facts |= {"options": labels, "ask": f"Reply with one word, {c} or {d}."}
     facts["history"] = [
         {"coplayer": f"participant {number}", "own": own, "other": other}
         for number, (own, other) in enumerate(history, start=1)

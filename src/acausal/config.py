@@ -40,6 +40,7 @@ _DEFINING = re.compile(
 )
 """Keys without which a directory's calls are another cell's; any other that changes touches calls one by one."""
 _IDENTIFYING_ENDPOINT = ("name", "params")
+_LEAST_ASKED = (("samples", 1), ("max_reasks", 0))
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -176,11 +177,7 @@ def check(config: Config) -> None:
     check_condition(config)
     check_matching(config)
     check_evolution(config)
-    labels = config.labels
-    if labels.cooperate.strip().casefold() == labels.defect.strip().casefold():
-        raise ConfigError(f"game.labels must be two different words, but both are {labels.cooperate!r}")
-    if not labels.cooperate.strip() or not labels.defect.strip():
-        raise ConfigError("game.labels must not be empty: give each action a word")
+    _check_labels(config)
     check_stakes(config.game.stakes)
     check_power(config.game.power, config.game.kind)
     _ = config.payoffs
@@ -207,7 +204,7 @@ def key_variable(model: ModelConfig) -> str | None:
 
 
 def _check_numbers(config: Config) -> None:
-    for key, least in (("num_agents", 2), ("num_rounds", 1), ("replicates", 1), ("probe", 0)):
+    for key, least in (("num_agents", 2), ("num_rounds", 1), ("replicates", 1), ("probe", 0), *_LEAST_ASKED):
         value = getattr(config, key)
         if value < least:
             raise ConfigError(f"{key} must be at least {least}, but is {value}: e.g. {key}={least}")
@@ -215,6 +212,18 @@ def _check_numbers(config: Config) -> None:
         value = getattr(config.budget, cap)
         if value is not None and value < 0:
             raise ConfigError(f"budget.{cap} must not be negative, but is {value}: null lifts the cap")
+
+
+def _check_labels(config: Config) -> None:
+    for pair in config.game.labels.pairs:
+        if len(pair) != 2:
+            raise ConfigError(f"each of game.labels.pairs must be two words, but one is {pair}: e.g. [[A, B], [X, Y]]")
+    key = "game.labels" if config.condition.labels.cooperate is None else "condition.labels"
+    for cooperate, defect in config.label_pairs:
+        if not cooperate.strip() or not defect.strip():
+            raise ConfigError(f"{key} must not be empty: give each action a word")
+        if cooperate.strip().casefold() == defect.strip().casefold():
+            raise ConfigError(f"{key} must be two different words, but both are {cooperate!r}")
 
 
 def _check_slots(config: Config) -> None:

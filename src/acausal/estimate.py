@@ -39,7 +39,8 @@ DECISION_TOKENS = {AnswerFormat.text: (1, 30), AnswerFormat.json_schema: (2, 20)
 ASSUMPTIONS = (
     "Assumed: a token per 3 to 6 bytes of prompt; 10–200 tokens a strategy, 1–30 a decision (2–20 as JSON), up to "
     "max_tokens where a model reasons; calls on record are measured instead.",
-    "At most: every reply takes its max_tokens. Retries and substitutes are not counted.",
+    "At most: every reply takes its max_tokens. Retries and substitutes are not counted, nor re-asks, "
+    "which depend on the replies: at most max_reasks for each that is illegible.",
 )
 
 

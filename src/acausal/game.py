@@ -15,6 +15,11 @@ class Action(StrEnum):
     COOPERATE = "COOPERATE"
     DEFECT = "DEFECT"
 
+    @property
+    def other(self) -> Action:
+        """The one of the two that this is not."""
+        return Action.DEFECT if self is Action.COOPERATE else Action.COOPERATE
+
 
 class GameKind(StrEnum):
     """Which order of payoffs a game must have.

@@ -8,6 +8,7 @@ from enum import Enum
 
 from omegaconf import MISSING
 
+from acausal.elicitation import LabelsConfig
 from acausal.errors import ConfigError
 from acausal.game import GameKind, PowerRule
 
@@ -69,14 +70,6 @@ class PayoffsConfig:
     reward: float = 3
     punishment: float = 1
     sucker: float = 0
-
-
-@dataclass
-class LabelsConfig:
-    """The words for the two actions, as agents read and write them."""
-
-    cooperate: str = "COOPERATE"
-    defect: str = "DEFECT"
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Any
 
 from acausal import provenance
 from acausal.analysis.calls import call_summaries, calls_by_model
+from acausal.analysis.position import answers_summary
 from acausal.analysis.rates import (
     CallTotals,
     Shares,
@@ -21,6 +22,7 @@ from acausal.analysis.rates import (
 )
 from acausal.analysis.rules import game_summary
 from acausal.config import fingerprint, identity
+from acausal.design.counterbalance import variants
 from acausal.design.evolution import seatings
 from acausal.design.population import seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
@@ -69,7 +71,8 @@ def write_outputs(
     decisions = [decision for tournament in tournaments for decision in tournament.decisions]
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
     calls = calls_by_model(call_summaries(line.reply for line in lines_on_record(directory / FILE)), gates)
-    results = Results(decisions, strategies, summary(decisions, totals, calls) | game_summary(config, decisions))
+    numbers = summary(decisions, totals, calls) | game_summary(config, decisions) | answers_summary(decisions)
+    results = Results(decisions, strategies, numbers)
     write_tables(config, directory, decisions, strategies)
     write_json(directory / "summary.json", results.summary)
     figures = write_figures(directory, decisions, _shares(config, decisions))
@@ -179,6 +182,7 @@ def _cell_report(config: Config, results: Results, figures: Sequence[Path], comm
         fingerprint=fingerprint(identity(config)),
         command=command,
         failures=dict(why_missing(results.decisions).most_common()),
+        elicit=config.elicit,
         matching=matching_in_words(config),
         evolution=evolution_in_words(config),
         shares=_shares(config, results.decisions),
@@ -194,7 +198,9 @@ def _prompts_as_seen(config: Config) -> list[tuple[str, str]]:
         seen.append(("Asked for a strategy, once a round", _as_text(prompts.strategy())))
         strategy = "[the strategy that the agent wrote]"
     first = prompts.decision(strategy=strategy, history=(), coplayer=anonymous_id(1))
-    return [*seen, ("Asked for a decision, in the first match of a round", _as_text(first))]
+    many = len(variants(config))
+    shown = "" if many == 1 else f"; one of {many} variants of words and orders, balanced over the agents"
+    return [*seen, (f"Asked for a decision, in the first match of a round{shown}", _as_text(first))]
 
 
 def _as_text(messages: Sequence[Message]) -> str:

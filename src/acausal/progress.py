@@ -106,7 +106,7 @@ class Progress:
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
         strategies = config.num_agents if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * (strategies + decisions_per_round(config))
+        self._total_calls = rounds * (strategies + decisions_per_round(config) * config.samples)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from acausal.elicitation import Elicit
 from acausal.game import Action
 
 
@@ -22,6 +23,28 @@ class Status(StrEnum):
     ILLEGIBLE = "illegible"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """What became of a reply, in more detail than its status."""
+
+    LEGIBLE = "legible"
+    ILLEGIBLE = "illegible"
+    TRUNCATED = "truncated"
+    """Cut off at its token limit, or ended by anything else but its own end; its status is illegible."""
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    """Withheld by the provider's content filter; its status is refused."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChances:
+    """One token of a reply, and how likely others would have been in its place."""
+
+    token: str
+    alternatives: tuple[tuple[str, float], ...]
+    """Tokens with their natural log-probabilities, the likeliest first; the token itself is among them if listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +67,19 @@ class Place:
     """Number of the match within the round; None for a strategy."""
     coplayer: int | None = None
     """None also where everybody plays with all others at once."""
+    sample: int = 1
+    """Which of several times that the same decision is asked."""
+    ask: int = 1
+    """1: the first time; from 2: asked again because the reply before was illegible."""
 
     @property
     def in_words(self) -> str:
         """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`."""
         words = f"replicate {self.replicate}, round {self.round}, agent {self.agent}, {self.purpose}"
-        if self.match is None:
-            return words
-        return f"{words}, match {self.match} with {'all' if self.coplayer is None else f'agent {self.coplayer}'}"
+        if self.match is not None:
+            words += f", match {self.match} with {'all' if self.coplayer is None else f'agent {self.coplayer}'}"
+        words += "" if self.sample == 1 else f", sample {self.sample}"
+        return words if self.ask == 1 else f"{words}, ask {self.ask}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +94,7 @@ class Request:
     """Labels among which the reply must choose; empty: free text of one sentence."""
     seed: int
     """Seed of this place, in [0, 2^31), sent where the model takes one."""
+    elicit: Elicit = Elicit.choice
 
     @property
     def characters(self) -> int:
@@ -109,6 +138,8 @@ class Reply:
     """The same in the word by which retries are counted: why the last attempt gave no reply."""
     replayed: bool = False
     """True when the reply came from the ledger and cost nothing now."""
+    logprobs: tuple[TokenChances, ...] | None = None
+    """Of its first tokens, up to the one that decides between the labels; None where they were not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +202,18 @@ class Decision:
     """Which wording of the condition they were in, from 1."""
     claim_is_true: bool | None = None
     """Whether what the agent was told of its co-player holds; None when nothing was claimed."""
+    outcome: Outcome | None = None
+    """The status in more detail."""
+    label: str | None = None
+    """The words that its agent was given, that for cooperation first: `COOPERATE/DEFECT`."""
+    first_option: Action | None = None
+    """The action whose label its prompt named first."""
+    payoff_order: Action | None = None
+    """The action whose mutual outcome headed the payoff rows of its prompt."""
+    reasks: int = 0
+    """How often it was asked again because the reply was illegible."""
+    samples_agree: float | None = None
+    """Share of the pairs of its legible samples that chose alike; None with fewer than two."""
 
     @property
     def counts(self) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from acausal.elicitation import AnswerConfig, CounterbalanceConfig, Elicit
 from acausal.game import GameKind, Payoffs, PublicGoods
-from acausal.game_schema import GameConfig, LabelsConfig
+from acausal.game_schema import GameConfig
 from acausal.matching_schema import EvolutionConfig, MatchingConfig
 from acausal.treatment import ConditionConfig, WordingConfig
 from acausal.treatment import OwnLabelsConfig as OwnLabelsConfig
@@ -199,6 +200,8 @@ class ProtocolConfig:
     """User message that asks for a strategy once a round; null: agents decide without one."""
     decision: str = MISSING
     """User message that asks for one decision."""
+    answer: AnswerConfig = field(default_factory=AnswerConfig)
+    """How it asks for the form of the answer: `{{ ask }}` in the decision's template."""
 
 
 @dataclass
@@ -240,6 +243,12 @@ class Config:
     fallback: FallbackConfig = field(default_factory=FallbackConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    counterbalance: CounterbalanceConfig = field(default_factory=CounterbalanceConfig)
+    elicit: Elicit = Elicit.choice
+    max_reasks: int = 2
+    """How often an illegible reply is asked for again, with the same prompt and a reminder of the form."""
+    samples: int = 1
+    """How often each decision is asked; the first is the one on record, the others measure agreement."""
     progress: ProgressMode = ProgressMode.auto
     retry_failed: bool = False
     """Ask again for the calls that failed in a cell that has already finished."""
@@ -283,10 +292,17 @@ class Config:
         return fallback.model
 
     @property
-    def labels(self) -> LabelsConfig:
-        """The words for the two actions: the condition's own, else the game's."""
-        own, common = self.condition.labels, self.game.labels
-        return LabelsConfig(own.cooperate or common.cooperate, own.defect or common.defect)
+    def label_pairs(self) -> list[tuple[str, str]]:
+        """The words for the two actions, that for cooperation first: the condition's own pair, else the game's."""
+        own = self.condition.labels
+        if own.cooperate is None or own.defect is None:
+            return self.game.labels.in_force
+        return [(own.cooperate, own.defect)]
+
+    @property
+    def labels_are_neutral(self) -> bool:
+        """Whether the words in force are given as pairs, so that either may mean cooperation."""
+        return bool(self.game.labels.pairs) and self.label_pairs == self.game.labels.in_force
 
     @property
     def payoffs(self) -> Payoffs:

@@ -62,7 +62,7 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
             quoted = loads[kind].quotes / loads[kind].calls * len((strategy.reply.text or "").strip().encode())
         _settle(settled[kind], call, quoted, config.models[kind[0]].model_type)
         if is_strategy and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            without = places.matches(place.replicate, place.round)[place.agent]
+            without = places.matches(place.replicate, place.round)[place.agent] * config.samples
             if without:
                 load = loads[decision]
                 settled[decision].calls += without
@@ -79,6 +79,8 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
     done: Counter[tuple[int, int, int, Purpose]] = Counter()
     for call in record:
         place = call.place
+        if place.sample > 1 or place.ask > 1:
+            continue  # asked beside the first, or in place of it
         done[place.replicate, place.agent, place.round, place.purpose] += 1
         if place.purpose is Purpose.STRATEGY and read_strategy(call.reply)[1] is not Status.LEGIBLE:
             without = places.matches(place.replicate, place.round)[place.agent]
@@ -123,9 +125,11 @@ class _Places:
 def _settle(settled: Settled, call: RecordedCall, quoted_bytes: float, assigned: str) -> None:
     reply = call.reply
     prompt_bytes = text_bytes(call.request["messages"]) - quoted_bytes
+    settled.replies.append(reply)
+    if call.place.ask > 1:
+        return  # paid for, but none of the calls that the workload counts
     settled.calls += 1
     settled.prompt_bytes += prompt_bytes
-    settled.replies.append(reply)
     if reply.model != assigned or reply.substituted:  # another sits there under evolution
         return
     if reply.tokens_in is not None and reply.tokens_out is not None:

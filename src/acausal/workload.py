@@ -4,8 +4,9 @@ A small cell is played through the real dataflow by a model that answers with pl
 the shorter label and once the longer: between the two lies every history that real answers can make. Replicates and
 rounds ask the same number of calls with the same words, but for the wording of the condition, so one replicate stands
 for all. A large cell is counted from its schedule, and so is one where some agents play a match less than others, now
-these and now those; its decisions are rendered at some depths of history only. Under evolution everybody is taken to
-keep their model: what the population will become, nobody knows.
+these and now those; its decisions are rendered at some depths of history only, in the words of one agent a model: where
+label pairs differ in length, agents and replicates differ by as much. Under evolution everybody is taken to keep their
+model: what the population will become, nobody knows.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.disclosure import paraphrase_of
+from acausal.elicitation import Elicit
 from acausal.encounters import decisions_per_round, is_even, matches_by_slot
 from acausal.game import Action
 from acausal.matching_schema import EvolutionConfig
@@ -68,14 +70,13 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     """
     config = replace(config, evolution=EvolutionConfig())
     strategies = config.num_agents if config.protocol.strategy is not None else 0
-    calls = config.num_rounds * (strategies + decisions_per_round(config))
+    calls = config.num_rounds * (strategies + decisions_per_round(config) * config.samples)
     if calls <= played_up_to and is_even(config):
         count, counted = _played, 1
     else:
         count, counted = _sampled, config.replicates
     times = config.replicates // counted
-    labels = sorted(Prompts(config).labels.items(), key=lambda label: len(label[1].encode()))
-    least, most = (asyncio.run(count(config, action)) for action, _ in labels)
+    least, most = (asyncio.run(count(config, each)) for each in (False, True))
     over = _bytes_over_the_first_wording(config)
 
     def longer(purpose: Purpose, calls: int) -> int:
@@ -130,9 +131,9 @@ class _Tally:
 class _Recorder:
     """A model that answers with placeholders and measures what it was asked."""
 
-    def __init__(self, config: Config, action: Action) -> None:
+    def __init__(self, config: Config, longer: bool) -> None:
         self._models = config.models
-        self._label = Prompts(config).labels[action]
+        self._longer = longer
         self.tallies: defaultdict[Kind, _Tally] = defaultdict(_Tally)
 
     async def complete(self, request: Request) -> Reply:
@@ -142,30 +143,38 @@ class _Recorder:
         size = text_bytes(body["messages"]) - quotes * len(PLACEHOLDER)
         ceiling = int(body.get("max_completion_tokens") or body["max_tokens"])
         self.tallies[request.slot, request.place.purpose].add(_Tally(1, size, quotes, ceiling))
-        text = PLACEHOLDER if request.place.purpose is Purpose.STRATEGY else self._label
+        text = _answer(request, self._longer) if request.choices else PLACEHOLDER
         model = self._models[request.slot].model_type
         return Reply(key="", model=model, served_by=model, substituted=False, text=text, finish_reason="stop")
 
 
-async def _played(config: Config, action: Action) -> Mapping[Kind, _Tally]:
+def _answer(request: Request, longer: bool) -> str:
+    """A legible answer with which the histories come out as short, or as long, as they can."""
+    wanted = sorted(request.choices, key=lambda label: len(label.encode()))[longer]
+    if request.elicit is Elicit.probability:
+        return "100" if wanted == request.choices[0] else "0"
+    return wanted
+
+
+async def _played(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
     """One replicate, played in full."""
-    recorder = _Recorder(config, action)
+    recorder = _Recorder(config, longer)
     await play_tournament(config, recorder, 1)
     return recorder.tallies
 
 
-async def _sampled(config: Config, action: Action) -> Mapping[Kind, _Tally]:
+async def _sampled(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
     """All replicates, from one agent a slot: its agents are asked equally long questions at equal depths of history."""
     total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
     shows = config.condition.shows
     differ = shows.round_summaries or shows.global_rate
     distinct = config.num_rounds if differ else 1
     played = _matches_played(config, distinct)
+    seated = {agent.model: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
     for slot, seats in config.seats.items():
         for round_ in range(1, distinct + 1):
-            past = [_past_round(config, number, action) for number in range(1, round_)]
             strategies = seats * config.num_rounds // distinct * config.replicates
-            await _add_round(total, config, Agent(1, slot), strategies, played[slot, round_], action, past)
+            await _add_round(total, config, seated[slot], strategies, played[slot, round_], longer, round_)
     return total
 
 
@@ -175,19 +184,23 @@ async def _add_round(
     agent: Agent,
     strategies: int,
     played: Mapping[int, int],
-    action: Action,
-    past: Sequence[PastRound],
+    longer: bool,
+    round_: int,
 ) -> None:
     """Add what the agents of a slot are asked in a round: so many strategies, and so many times so many matches."""
     prompts, strategy = Prompts(config), None
+    recorder = _Recorder(config, longer)
+    asker = Asker(config, prompts, recorder)
+    labels = asker.variant(1, agent.id).labels
+    action = sorted(labels, key=lambda each: len(labels[each].encode()))[longer]
+    past = [_past_round(config, number, action) for number in range(1, round_)]
     if config.protocol.strategy is not None:
-        recorder = _Recorder(config, action)
-        strategy = await Asker(config, prompts, recorder).strategy(agent, 1, 1, past)
+        strategy = await asker.strategy(agent, 1, 1, past)
         for kind, tally in recorder.tallies.items():
             total[kind].add(tally, strategies)
     asked: dict[int, _Tally] = {}
     for meeting in sorted({depth for matches in played for depth in _depths(matches)}):
-        recorder = _Recorder(config, action)
+        recorder = _Recorder(config, longer)
         await _decide(Asker(config, prompts, recorder), agent, strategy, meeting, action, past)
         ((kind, asked[meeting]),) = recorder.tallies.items()
     for matches, times in played.items():
@@ -246,7 +259,7 @@ def _between(asked: Mapping[int, _Tally]) -> _Tally:
     size = float(last.bytes)
     for here, there in pairwise(meetings):
         steps = there - here
-        total.add(_Tally(1, 0, asked[here].quotes, asked[here].max_tokens), steps)
+        total.add(replace(asked[here], bytes=0), steps)
         size += steps * asked[here].bytes + (asked[there].bytes - asked[here].bytes) * (steps - 1) / 2
     total.bytes = round(size)
     return total

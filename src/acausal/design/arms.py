@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from acausal.design.counterbalance import Variant, variants
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.disclosure import paraphrase_count
 from acausal.encounters import matches_by_slot
@@ -28,6 +29,10 @@ class Question:
     messages: tuple[Message, ...]
     past: tuple[PastRound, ...]
     """The earlier rounds that it may show, made up."""
+    variant: Variant
+    """The words and orders that it is asked in."""
+    ask: str
+    """Its words on the form of the answer; empty where it asks for a strategy."""
 
     @property
     def hash(self) -> str:
@@ -40,13 +45,22 @@ def used_paraphrases(config: Config) -> range:
     return range(1, min(paraphrase_count(config), config.replicates) + 1)
 
 
-def questions(config: Config, paraphrase: int) -> list[Question]:
+def variants_to_read(config: Config) -> list[tuple[int, Variant]]:
+    """(wording, variant) of the prompts that stand for all: each wording in the words of conf/, then each variant."""
+    first, *others = variants(config)
+    return [(wording, first) for wording in used_paraphrases(config)] + [(1, variant) for variant in others]
+
+
+def questions(config: Config, paraphrase: int, variant: Variant | None = None) -> list[Question]:
     """What agents are asked in one wording, with a made-up past: round 1 and, where one is played, round 2.
+
+    Args:
+        variant: Words and orders of the agent; None: as conf/ writes them.
 
     Raises:
         ConfigError: A template does not render.
     """
-    prompts = Prompts(config, paraphrase)
+    prompts = Prompts(config, paraphrase, variant)
     most = max(high for _, high in matches_by_slot(config).values())
     asked = []
     for round_ in range(1, min(config.num_rounds, 2) + 1):
@@ -55,12 +69,14 @@ def questions(config: Config, paraphrase: int) -> list[Question]:
         strategy = None
         if config.protocol.strategy is not None:
             strategy = STRATEGY
-            asked.append(Question(f"strategy, {place}", round_, False, prompts.strategy(past), past))
+            messages = prompts.strategy(past)
+            asked.append(Question(f"strategy, {place}", round_, False, messages, past, prompts.variant, ""))
         for match in (1, _LATER_MATCH):
             if match <= most:
                 history = _history(match) if config.condition.shows.own_matches else []
                 messages = prompts.decision(strategy=strategy, history=history, coplayer=anonymous_id(match), past=past)
-                asked.append(Question(f"decision, {place}, match {match}", round_, True, messages, past))
+                title = f"decision, {place}, match {match}"
+                asked.append(Question(title, round_, True, messages, past, prompts.variant, prompts.ask))
     return asked
 
 
@@ -73,7 +89,7 @@ def alike(cells: Sequence[Config]) -> tuple[int, int] | None:
     """Two cells whose treatments differ and whose agents would read exactly the same; None where there are none.
 
     Cells that differ in models, scenario or seed are no arms of one prompt. A rule of the game that nobody is told
-    changes no word either; its payoffs and labels must.
+    changes no word either; its payoffs and labels must. They are compared in the words of the first variant.
     """
     seen: dict[tuple[str, ...], int] = {}
     for number, config in enumerate(cells):
@@ -87,7 +103,7 @@ def alike(cells: Sequence[Config]) -> tuple[int, int] | None:
 def _treatment(config: Config) -> tuple[object, ...]:
     """What a cell means to tell; whether it is true stands elsewhere."""
     condition = replace(config.condition, claims=Claims.as_stated)
-    return condition, config.wording, config.protocol, config.payoffs, config.labels
+    return condition, config.wording, config.protocol, config.payoffs, config.label_pairs[0]
 
 
 def _history(match: int) -> list[PastMatch]:

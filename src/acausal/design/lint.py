@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from acausal.design.arms import Question, alike, questions, used_paraphrases
+from acausal.design.arms import Question, alike, questions, variants_to_read
+from acausal.design.counterbalance import Variant
 from acausal.design.prompts import PastRound, Prompts
 from acausal.disclosure import topics
+from acausal.elicitation import Elicit
 from acausal.errors import ConfigError
-from acausal.game import Action
 from acausal.schema import Config
 from acausal.treatment import Linkage, Topic
 
@@ -63,21 +64,21 @@ class Leak:
 
 
 def lint(config: Config) -> None:
-    """Read every message of a cell, in every wording and round, for what its condition does not declare.
+    """Read every message of a cell, in every wording, variant and round, for what its condition does not declare.
 
     Raises:
         ConfigError: The first leak: rule, sentence, where it stands, cure.
     """
-    for paraphrase in used_paraphrases(config):
-        told = Prompts(config, paraphrase).disclosure
-        for number in re.finditer(rf"(?<![\w.]){_NUMBER}(?!\w)", told):
+    for paraphrase, variant in variants_to_read(config):
+        told = Prompts(config, paraphrase, variant).disclosure
+        for number in re.finditer(rf"(?<![\w.]){_NUMBER}(?!\w)", _without_labels(variant, told)):
             if float(number[0]) not in _declared(config) | {config.num_agents, config.num_agents - 1}:
                 raise ConfigError(
                     f"condition {config.condition.name!r} leaks: the number {number[0]} is declared nowhere, in "
                     f"{told!r} (disclosure, paraphrase {paraphrase}); take it out, or render it from the "
                     "configuration"
                 )
-        for question in questions(config, paraphrase):
+        for question in questions(config, paraphrase, variant):
             for leak in _leaks(config, question):
                 raise ConfigError(
                     f"condition {config.condition.name!r} leaks: {leak.rule}, in {leak.sentence!r} "
@@ -109,10 +110,11 @@ def _leaks(config: Config, question: Question) -> Iterator[Leak]:
     for message in question.messages:
         for sentence in filter(None, map(str.strip, _SENTENCE_END.split(message.content))):
             yield from _holes(sentence)
-            yield from _undeclared_words(config, question, _without_labels(config, sentence))
+            declared = topics(config) | _shown(config, question) | _asked_for(config, question, sentence)
+            yield from _undeclared_words(declared, question, _without_labels(question.variant, sentence))
             yield from _undeclared_numbers(config, question, sentence)
     yield from _payoffs(config, question)
-    yield from _labels(config, question)
+    yield from _labels(question)
 
 
 def _holes(sentence: str) -> Iterator[Leak]:
@@ -121,8 +123,7 @@ def _holes(sentence: str) -> Iterator[Leak]:
         yield Leak(f"a template left {hole[0]!r}", sentence, "mend the template that it comes from")
 
 
-def _undeclared_words(config: Config, question: Question, sentence: str) -> Iterator[Leak]:
-    declared = topics(config) | _shown(config, question)
+def _undeclared_words(declared: frozenset[Topic], question: Question, sentence: str) -> Iterator[Leak]:
     for topic, words in _WORDS.items():
         if topic not in declared and (found := words.search(sentence)):
             cure = (
@@ -137,6 +138,12 @@ def _shown(config: Config, question: Question) -> frozenset[Topic]:
     """What the measured past adds where it is shown."""
     shows = config.condition.shows
     return frozenset({Topic.statistics} if question.past and (shows.round_summaries or shows.global_rate) else ())
+
+
+def _asked_for(config: Config, question: Question, sentence: str) -> frozenset[Topic]:
+    """Who is asked for a percentage must be told so; it tells nothing of the others."""
+    asks_for_percent = config.elicit is Elicit.probability and sentence in question.ask
+    return frozenset({Topic.statistics} if asks_for_percent else ())
 
 
 def _undeclared_numbers(config: Config, question: Question, sentence: str) -> Iterator[Leak]:
@@ -180,7 +187,7 @@ def _measured(past: tuple[PastRound, ...]) -> set[float]:
 
 def _payoffs(config: Config, question: Question) -> Iterator[Leak]:
     """The rows of the payoff table against the matrix in force."""
-    actions = {config.labels.cooperate.casefold(): Action.COOPERATE, config.labels.defect.casefold(): Action.DEFECT}
+    actions = {label.casefold(): action for action, label in question.variant.labels.items()}
     for message in question.messages:
         for row in _ROW.finditer(message.content):
             own, other = actions.get(row[1].casefold()), actions.get(_EVERYBODY.sub("", row[2]).casefold())
@@ -192,11 +199,11 @@ def _payoffs(config: Config, question: Question) -> Iterator[Leak]:
                 yield Leak(f"a payoff contradicts the matrix, which says {number}", row[0], cure)
 
 
-def _labels(config: Config, question: Question) -> Iterator[Leak]:
+def _labels(question: Question) -> Iterator[Leak]:
     """Both labels in the question that asks for one of them, and in the rules."""
     if not question.asks_for_action:
         return
-    for label in (config.labels.cooperate, config.labels.defect):
+    for label in question.variant.labels.values():
         for message in question.messages:
             if not _label(label).search(message.content):
                 ending = message.content.splitlines()[-1] if message.content else ""
@@ -205,11 +212,12 @@ def _labels(config: Config, question: Question) -> Iterator[Leak]:
 
 
 def _label(label: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-]){re.escape(label)}(?![\w-])", re.IGNORECASE)
+    flags = re.IGNORECASE if len(label) > 1 else re.NOFLAG  # "a" is an article, no label
+    return re.compile(rf"(?<![\w-]){re.escape(label)}(?![\w-])", flags)
 
 
-def _without_labels(config: Config, sentence: str) -> str:
+def _without_labels(variant: Variant, sentence: str) -> str:
     """A label is no leak, whatever word it is."""
-    for label in (config.labels.cooperate, config.labels.defect):
+    for label in variant.labels.values():
         sentence = _label(label).sub("…", sentence)
     return sentence

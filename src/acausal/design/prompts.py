@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from acausal.design.counterbalance import Variant, variants
 from acausal.disclosure import disclosure
+from acausal.elicitation import Elicit
 from acausal.encounters import matches_in_words
 from acausal.errors import ConfigError
 from acausal.game import NAMES, Action, PowerRule
@@ -49,37 +51,39 @@ class PastRound:
 
 
 class Prompts:
-    """Renders the messages of one cell in one of its wordings.
+    """Renders the messages of one cell, in one of its wordings and in the words and orders of one variant.
 
     Args:
         paraphrase: Which wording, from 1; `paraphrase_of` says which is a replicate's.
+        variant: None: the words as conf/ writes them. What `of` gives has another.
 
     Raises:
         ConfigError: A template of conf/ is broken or asks for a word that prompts do not know.
     """
 
-    def __init__(self, config: Config, paraphrase: int = 1) -> None:
-        labels, condition = config.labels, config.condition
+    def __init__(self, config: Config, paraphrase: int = 1, variant: Variant | None = None) -> None:
+        condition = config.condition
+        self._config = config
         self.paraphrase = paraphrase
-        self.labels = {Action.COOPERATE: labels.cooperate, Action.DEFECT: labels.defect}
+        self.variant = variants(config)[0] if variant is None else variant
+        self.labels = self.variant.labels
+        self._others: dict[Variant, Prompts] = {self.variant: self}
         self._words = {
             "num_agents": config.num_agents,
             "num_coplayers": config.num_agents - 1,
             "matches": matches_in_words(config),
-            "cooperate": labels.cooperate,
-            "defect": labels.defect,
+            "cooperate": self.variant.cooperate,
+            "defect": self.variant.defect,
+            "options": list(self.labels.values()),
+            "payoff_rows": _payoff_rows(config, self.variant),
+            "words_are_single": not any(" " in label for label in self.labels.values()),
             **{name: getattr(config.payoffs, name) for name in NAMES.values()},
             "told_linkage": condition.linkage is not Linkage.none,
             "points": points,
             "percent": percent,
             "number": number,
         }
-        if config.public_goods is not None:
-            self._words |= {"endowment": config.public_goods.endowment, "multiplier": config.public_goods.multiplier}
-        if condition.similarity is not None:
-            self._words["similarity"] = condition.similarity / 100
-        if condition.match_probability is not None:
-            self._words["match_probability"] = condition.match_probability
+        self._words |= _words_of_its_own(config)
         source = "condition.disclosure" if condition.disclosure else f"wording {config.wording.name!r}"
         self.disclosure = self._compiled(source, disclosure(config, paraphrase))()
         """What agents are told about each other, as they read it."""
@@ -89,6 +93,12 @@ class Prompts:
         self._system = self._compiled("protocol.system", own.system or usual.system)()
         self._strategy = self._compiled("protocol.strategy", own.strategy or usual.strategy or "")
         self._decision = self._compiled("protocol.decision", own.decision or usual.decision)
+        form = "probability" if config.elicit is Elicit.probability else "choice"
+        self.ask = self._compiled(f"protocol.answer.{form}", getattr(usual.answer, form))()
+        """The form of the answer that a decision asks for, as agents read it."""
+        self._words["ask"] = self.ask
+        reminder = f"{form}_reminder"
+        self._reminder = self._compiled(f"protocol.answer.{reminder}", getattr(usual.answer, reminder))()
         self._past = [
             self._compiled(f"wording.{shown}", getattr(config.wording, shown))
             for shown in ("round_summaries", "global_rate")
@@ -97,6 +107,17 @@ class Prompts:
         power = config.game.power
         self._power_rule = power.rule
         self._power = self._compiled("game.power.sentence", power.sentence if power.told else "")
+
+    def of(self, variant: Variant) -> Prompts:
+        """The same prompts in the words and orders of a variant; rendered once."""
+        if variant not in self._others:
+            self._others[variant] = Prompts(self._config, self.paraphrase, variant)
+        return self._others[variant]
+
+    def again(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """The same question, asked again after an illegible reply: word for word, then the reminder of the form."""
+        *before, last = messages
+        return (*before, replace(last, content=f"{last.content}\n{self._reminder}"))
 
     def strategy(self, past: Sequence[PastRound] = (), *, power: float = 100.0) -> tuple[Message, ...]:
         """The messages that ask for this round's strategy.
@@ -167,7 +188,29 @@ class Prompts:
 
 @lru_cache(maxsize=512)
 def _template(text: str) -> Template:
+    """Compiled once for all variants and replicates."""
     return _ENVIRONMENT.from_string(text)
+
+
+def _words_of_its_own(config: Config) -> dict[str, float]:
+    """Numbers that only some games and conditions have."""
+    condition, goods = config.condition, config.public_goods
+    words = {} if goods is None else {"endowment": goods.endowment, "multiplier": goods.multiplier}
+    if condition.similarity is not None:
+        words["similarity"] = condition.similarity / 100
+    if condition.match_probability is not None:
+        words["match_probability"] = condition.match_probability
+    return words
+
+
+def _payoff_rows(config: Config, variant: Variant) -> list[dict[str, object]]:
+    """The payoff table as an agent reads it: its own label, the other's, its points; the order is the variant's."""
+    first = variant.payoff_order
+    return [
+        {"own": variant.labels[own], "other": variant.labels[other], "points": config.payoffs.payoff(own, other)}
+        for own in (first, first.other)
+        for other in (first, first.other)
+    ]
 
 
 def _in_numbers(rounds: Sequence[PastRound]) -> dict[str, float]:

@@ -180,8 +180,7 @@ def _expiry(check: str, slot: str, listing: Listing) -> Iterator[Finding]:
 
 def _refused(check: str, slot: str, config: Config, listing: Listing) -> Iterator[Finding]:
     """Parameters of a decision's request that the model does not take."""
-    labels = (config.labels.cooperate, config.labels.defect)
-    for wrong in not_taken(slot, config.models[slot], listing, labels):
+    for wrong in not_taken(config, slot, listing):
         found = f"{listing.id} does not take {wrong.parameter}"
         if wrong.refused:
             yield problem(check, f"{found}, so the request will be refused", wrong.cure)

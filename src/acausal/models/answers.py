@@ -16,7 +16,10 @@ from acausal.models.scripted import chat_completion
 from acausal.models.throttle import Refusal
 
 PRICE = Price(input_usd=0.000001, output_usd=0.000002)
-SUPPORTED = ("max_tokens", "response_format", "seed", "structured_outputs", "temperature", "top_p")
+SUPPORTED = (
+    *("logprobs", "max_tokens", "response_format", "seed", "structured_outputs", "temperature", "top_logprobs"),
+    "top_p",
+)
 CONTEXT_LENGTH = 32768
 """Tokens."""
 JSON = "application/json"
@@ -79,13 +82,16 @@ def failure(fault: Fault) -> Answer | None:
     return error(fault.status, fault.message, status=status, metadata=fault.metadata, headers=headers)
 
 
-def reply(body: Mapping[str, Any], text: str, fault: Fault, price: Price, facts: Mapping[str, Any]) -> Answer:
+def reply(
+    body: Mapping[str, Any], text: str, fault: Fault, price: Price, facts: Mapping[str, Any], *, fair: bool = False
+) -> Answer:
     """A chat completion, as a fault bends it.
 
     Args:
+        fair: Whether whoever says this would choose either label with probability one half.
         facts: Laid over the completion: id, provider, …
     """
-    completion = chat_completion(body, text)
+    completion = chat_completion(body, text, fair=fair)
     usage, choice = completion["usage"], completion["choices"][0]
     tokens_in, tokens_out = usage["prompt_tokens"], usage["completion_tokens"]
     usage["cost"] = price.of(tokens_in, tokens_out)

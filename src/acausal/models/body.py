@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from acausal.elicitation import Elicit
 from acausal.records import Message, Place, Purpose, Request
-from acausal.schema import AnswerFormat, ModelConfig
+from acausal.schema import AnswerFormat, EndpointKind, ModelConfig
 
 ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,160} "."'
 """Free text of one sentence: keeps a small model from rambling into its token limit."""
-
-
+PERCENTAGE = 'root ::= "100" | [1-9] [0-9] | [0-9]'
+TOP_LOGPROBS = 20
+"""Alternatives asked for beside each token: the most that OpenAI gives."""
+EMBEDDED_TOP_LOGPROBS = 200
+"""The same of llama.cpp, which has no such limit: small models seldom have both labels among their first 20."""
 PING = "Reply with the word OK."
 _PING_TOKENS = 16
 """Some providers refuse to be asked for less."""
@@ -36,25 +40,34 @@ def chat_body(model: ModelConfig, request: Request) -> dict[str, Any]:
         body["temperature"] = model.temperature
     if model.send_seed:
         body["seed"] = request.seed
-    body |= _answer_format(model.answer_format, request.choices)
+    body |= _answer_format(model.answer_format, request)
+    if request.choices and request.elicit is Elicit.logprobs:
+        is_embedded = model.endpoint.kind is EndpointKind.embedded
+        body |= {"logprobs": True, "top_logprobs": EMBEDDED_TOP_LOGPROBS if is_embedded else TOP_LOGPROBS}
     return body | model.endpoint.params | model.custom_params
 
 
-def _answer_format(answer_format: AnswerFormat, choices: Sequence[str]) -> dict[str, Any]:
+def _answer_format(answer_format: AnswerFormat, request: Request) -> dict[str, Any]:
+    choices, is_number = request.choices, request.elicit is Elicit.probability
     if answer_format is AnswerFormat.grammar:
+        if not choices:
+            return {"grammar": ONE_SENTENCE}
         words = " | ".join(json.dumps(choice) for choice in choices)  # GBNF quotes literals as JSON does
-        return {"grammar": f"root ::= {words}" if choices else ONE_SENTENCE}
-    if answer_format is AnswerFormat.json_schema and choices:
-        schema = {
-            "type": "object",
-            "properties": {"action": {"type": "string", "enum": list(choices)}},
-            "required": ["action"],
-            "additionalProperties": False,
-        }
-        return {
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "decision", "strict": True, "schema": schema},
-            }
-        }
+        return {"grammar": PERCENTAGE if is_number else f"root ::= {words}"}
+    # Under logprobs the label must come first: a JSON frame would stand before the token that is to be read.
+    if answer_format is AnswerFormat.json_schema and choices and request.elicit is not Elicit.logprobs:
+        if is_number:
+            return _json_schema("percent", {"type": "integer", "minimum": 0, "maximum": 100})
+        return _json_schema("action", {"type": "string", "enum": list(choices)})
     return {}
+
+
+def _json_schema(key: str, rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A strict schema for an object with one field."""
+    schema = {"type": "object", "properties": {key: rule}, "required": [key], "additionalProperties": False}
+    return {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "decision", "strict": True, "schema": schema},
+        }
+    }

@@ -11,6 +11,7 @@ import contextlib
 import email.utils
 import json
 import logging
+import math
 import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from openai import (
 
 from acausal.errors import ModelError, ModelRejected, ModelUnavailable
 from acausal.models.retry import TEMPORARY
+from acausal.records import TokenChances
 
 # One INFO line per call with its URL would drown the run's own log; bodies and headers stay out at any level.
 for _name in ("httpx2", "httpcore2", "openai", "aiohttp"):
@@ -58,6 +60,8 @@ class Completion:
     latency_s: float
     facts: dict[str, Any]
     """Provenance: generation id, provider, system fingerprint."""
+    logprobs: tuple[TokenChances, ...] | None = None
+    """Of the tokens of the text, where they were asked for and given."""
 
 
 class Endpoint(Protocol):
@@ -224,7 +228,28 @@ def read_completion(reply: Any, *, latency_s: float, model: str, endpoint: str) 
         cost_usd=usage.get("cost"),
         latency_s=latency_s,
         facts={("generation_id" if name == "id" else name): value for name, value in facts.items()},
+        logprobs=_logprobs(choice.get("logprobs")),
     )
+
+
+def _logprobs(given: Any) -> tuple[TokenChances, ...] | None:
+    """Log-probabilities in OpenAI's form; None where there are none, or in another form."""
+    tokens = given.get("content") if isinstance(given, Mapping) else None
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        return tuple(
+            TokenChances(
+                str(token["token"]),
+                tuple(
+                    (str(each["token"]), float(each["logprob"]))
+                    for each in token.get("top_logprobs") or [token]
+                    if math.isfinite(float(each["logprob"]))
+                ),
+            )
+            for token in tokens
+        )
+    return None
 
 
 def _parsed(reply: Any) -> Any:

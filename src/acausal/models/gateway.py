@@ -26,7 +26,7 @@ from acausal.models.answers import (
 from acausal.models.catalog import Price
 from acausal.models.chance import Strikes, latency_s
 from acausal.models.faults import NO_FAULT, Fault
-from acausal.models.scripted import PERSONAS, ScriptedEndpoint
+from acausal.models.scripted import FAIR, PERSONAS, ScriptedEndpoint
 from acausal.models.seen import SeenRequest
 from acausal.models.throttle import MINUTE_S, Throttle
 
@@ -180,12 +180,16 @@ class Gateway:
             "provider": "Simulator",
             "system_fingerprint": f"sim_{self._settings.seed}",
         }
-        return reply(body, text, fault, self._settings.price, facts)
+        return reply(body, text, fault, self._settings.price, facts, fair=self._persona(body) in FAIR)
 
     def _say(self, body: Mapping[str, Any]) -> str:
-        model, persona = str(body["model"]), self._settings.persona
-        if model.startswith(PREFIX):
-            return self._scripted.reply(model.removeprefix(PREFIX), body)
-        if persona is None or (self._settings.models and model not in self._settings.models):
+        model, persona = str(body["model"]), self._persona(body)
+        served = model.startswith(PREFIX) or not self._settings.models or model in self._settings.models
+        if persona is None or not served:
             raise ModelRejected(f"No endpoints found for {model}.", model=model, status=404)
         return self._scripted.reply(persona, body)
+
+    def _persona(self, body: Mapping[str, Any]) -> str | None:
+        """Who is asked; None: nobody that exists."""
+        model = str(body["model"])
+        return model.removeprefix(PREFIX) if model.startswith(PREFIX) else self._settings.persona

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,18 @@ import orjson
 
 from acausal.config import defines_the_cell
 from acausal.errors import LedgerError
-from acausal.records import Place, Purpose, Reply
+from acausal.records import Place, Purpose, Reply, TokenChances
 
+_PLACE = {field.name: field.default if isinstance(field.default, int) else ... for field in fields(Place)}
+"""Field of a place → its usual value, if any, which a key leaves out: so a key outlives fields that are added."""
 FILE = "calls.jsonl"
 MANIFEST = "ledger.json"
 
 
 def call_key(place: Place, body: Mapping[str, Any]) -> str:
     """The identity of a call: its place in the design and the full request, whatever server answers it."""
-    named = orjson.dumps([place, body], option=orjson.OPT_SORT_KEYS)
+    where = {name: value for name, usual in _PLACE.items() if (value := getattr(place, name)) != usual}
+    named = b"[%b,%b]" % (orjson.dumps(where), orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
     return hashlib.blake2b(named, digest_size=16).hexdigest()
 
 
@@ -243,6 +246,7 @@ def ownerless(path: Path) -> LedgerError:
 
 
 def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[str, Any]) -> bytes:
+    logprobs = None if reply.logprobs is None else [(token.token, token.alternatives) for token in reply.logprobs]
     return orjson.dumps(
         {
             "key": reply.key,
@@ -252,6 +256,8 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
             "purpose": place.purpose,
             "match": place.match,
             "coplayer": place.coplayer,
+            "sample": place.sample,
+            "ask": place.ask,
             "model": reply.model,
             "served_by": reply.served_by,
             "substituted": reply.substituted,
@@ -270,6 +276,7 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
             "queued_s": reply.queued_s,
             "error": reply.error,
             "cause": reply.cause,
+            **({} if logprobs is None else {"logprobs": logprobs}),
             **facts,
         },
         option=orjson.OPT_APPEND_NEWLINE,
@@ -284,6 +291,8 @@ def _place(fields: Mapping[str, Any]) -> Place:
         Purpose(fields["purpose"]),
         fields["match"],
         fields["coplayer"],
+        fields.get("sample", 1),
+        fields.get("ask", 1),
     )
 
 
@@ -308,7 +317,14 @@ def _reply(line: Mapping[str, Any]) -> Reply:
         error=line["error"],
         cause=line.get("cause"),
         replayed=True,
+        logprobs=_logprobs(line.get("logprobs")),
     )
+
+
+def _logprobs(kept: Sequence[Any] | None) -> tuple[TokenChances, ...] | None:
+    if kept is None:
+        return None
+    return tuple(TokenChances(token, tuple((word, number) for word, number in listed)) for token, listed in kept)
 
 
 def _short(value: object) -> str:

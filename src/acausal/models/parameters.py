@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from acausal.models.body import chat_body
 from acausal.models.catalog import Listing
 from acausal.records import Place, Purpose, Request
-from acausal.schema import ModelConfig
+from acausal.schema import Config
 
 _NO_PARAMETERS = frozenset({"model", "messages", "provider", "plugins", "models", "route", "usage", "user", "metadata"})
 """Keys of a request that steer the endpoint; it lists none of them as a parameter of a model."""
@@ -22,6 +22,8 @@ _CURES = {
     "seed": "models.{slot}.send_seed=false",
     "response_format": "models.{slot}.answer_format=text",
     "grammar": "models.{slot}.answer_format=text",
+    "logprobs": "elicit=choice, or another model: without them no p_cooperate is read",
+    "top_logprobs": "elicit=choice, or another model: without them no p_cooperate is read",
     "max_tokens": "choose another model: without max_tokens nothing bounds its cost",
 }
 
@@ -36,15 +38,13 @@ class NotTaken:
     """Whether the endpoint is told to refuse such requests; otherwise it may drop the parameter silently."""
 
 
-def not_taken(slot: str, model: ModelConfig, listing: Listing, labels: Sequence[str]) -> list[NotTaken]:
-    """The parameters of a decision's request that a model does not take; none where its endpoint lists none.
-
-    Args:
-        labels: The words between which a decision chooses.
-    """
+def not_taken(config: Config, slot: str, listing: Listing) -> list[NotTaken]:
+    """The parameters of a decision's request that a slot's model does not take; none where its endpoint lists none."""
     if listing.supported_parameters is None:
         return []
-    body = chat_body(model, Request(Place(1, 1, 1, Purpose.DECISION), slot, (), tuple(labels), 0))
+    labels = config.label_pairs[0]
+    request = Request(Place(1, 1, 1, Purpose.DECISION), slot, (), labels, 0, config.elicit)
+    body = chat_body(config.models[slot], request)
     routing = body.get("provider")
     refused = isinstance(routing, Mapping) and bool(routing.get("require_parameters"))
     return [

@@ -163,9 +163,8 @@ def _look_up(slot: str, model: ModelConfig, catalog: Catalog, found: Inspection)
 
 
 def _check_parameters(config: Config, slot: str, found: Inspection) -> None:
-    labels = (config.labels.cooperate, config.labels.defect)
     model = config.models[slot]
-    for wrong in not_taken(slot, model, found.listings[slot], labels):
+    for wrong in not_taken(config, slot, found.listings[slot]):
         said = f"models.{slot} sends {wrong.parameter}, which {model.model_type!r} does not take"
         if wrong.refused:
             raise ConfigError(f"{said}, so that every request would be refused: {wrong.cure}, or preflight=off")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from acausal.design.logprobs import deciding_tokens
 from acausal.errors import ModelError
 from acausal.models.calls import Call
 from acausal.models.catalog import Price
@@ -37,6 +38,7 @@ def answered(
         asked=asked.model_type,
         retries=tuple(effort.retries),
         queued_s=round(effort.queued_s, 6),
+        logprobs=None if completion.logprobs is None else deciding_tokens(completion.logprobs, call.request.choices),
     )
 
 

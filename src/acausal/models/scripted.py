@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from acausal.config import nearest
@@ -32,6 +34,9 @@ _PAST_MATCH = re.compile(r"^\W*with .+?: you (.+?), the other (.+?)\.?\s*$", re.
 _OWN_STRATEGY = re.compile(
     r"^Your strategy for this round:.*?(?=^Your earlier matches in this round:|^Now you play|\Z)",
     re.DOTALL | re.MULTILINE,
+)
+_PERCENTAGE_REQUEST = re.compile(
+    r"\bnumber from 0 to 100: .*\bthat you choose (.+?) rather than (.+?)\.", re.IGNORECASE
 )
 _STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
@@ -105,6 +110,12 @@ PERSONAS: Mapping[str, Persona] = {
 }
 
 
+FAIR = frozenset({"coin"})
+"""Personas that choose either label with probability one half; all others are sure of theirs."""
+_CERTAIN = 0.9999
+"""Probability that a sure persona shows for its label: a log-probability of nothing does not exist."""
+
+
 class ScriptedEndpoint:
     """Personas behind the shape of an OpenAI-compatible endpoint, in this process and without a network.
 
@@ -123,7 +134,8 @@ class ScriptedEndpoint:
         Raises:
             ModelRejected: There is no such persona.
         """
-        return chat_completion(body, self.reply(str(body["model"]).rpartition("/")[2], body))
+        name = str(body["model"]).rpartition("/")[2]
+        return chat_completion(body, self.reply(name, body), fair=name in FAIR)
 
     def reply(self, name: str, body: Mapping[str, Any]) -> str:
         """What the persona of that name says to a request body.
@@ -142,7 +154,10 @@ class ScriptedEndpoint:
             )
         key, choices = _demanded(body)
         messages = messages_of(body)
-        answer = PERSONAS[name](Question(messages, self._seed_of(body, messages), choices))
+        question = Question(messages, self._seed_of(body, messages), choices)
+        if (asked := _PERCENTAGE_REQUEST.search(_last_user_message(question))) is not None:
+            return _percentage(PERSONAS[name](question), asked[1], name in FAIR, as_json=key == "percent")
+        answer = PERSONAS[name](question)
         if answer not in choices:
             return answer
         return json.dumps(answer if key is None else {key: answer})
@@ -156,8 +171,12 @@ class ScriptedEndpoint:
         return placed_seed(self._seed, asked, self._asked[asked])
 
 
-def chat_completion(body: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """A free reply in the shape of OpenAI's chat completions; a token is a word."""
+def chat_completion(body: Mapping[str, Any], text: str, *, fair: bool = False) -> dict[str, Any]:
+    """A free reply in the shape of OpenAI's chat completions; a token is a word.
+
+    Args:
+        fair: Whether the log-probabilities, where they are asked for, give each label one half.
+    """
     tokens_in = sum(len(message.content.split()) for message in messages_of(body))
     tokens_out = len(text.split())
     return {
@@ -166,7 +185,12 @@ def chat_completion(body: Mapping[str, Any], text: str) -> dict[str, Any]:
         "created": 0,
         "model": body["model"],
         "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop", "logprobs": None}
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": "stop",
+                "logprobs": {"content": _logprobs(messages_of(body), text, fair)} if body.get("logprobs") else None,
+            }
         ],
         "usage": {
             "prompt_tokens": tokens_in,
@@ -175,6 +199,28 @@ def chat_completion(body: Mapping[str, Any], text: str) -> dict[str, Any]:
             "cost": 0.0,
         },
     }
+
+
+def _percentage(answer: str, asked: str, fair: bool, *, as_json: bool) -> str:
+    """How likely a persona is to choose the label asked about, given what it would choose now."""
+    if answer == NO_GAME:
+        return answer
+    percent = 50 if fair else 100 if answer.casefold() == asked.casefold() else 0
+    return json.dumps({"percent": percent}) if as_json else str(percent)
+
+
+def _logprobs(messages: Sequence[Message], text: str, fair: bool) -> list[dict[str, Any]]:
+    """Tokens in OpenAI's form; where a label parts from the other one, the rest of that stands beside its own."""
+    labels = list((_labels("\n".join(message.content for message in messages)) or {}).values())
+    others = [label for label in labels if label != text] if text in labels else []
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(text, *others, strict=False))
+    shared = "".join(letters[0] for letters in alike)
+    listed = [[(shared, 1.0)]] if shared else []
+    if others and text != shared:
+        own = 0.5 if fair else _CERTAIN
+        listed.append([(text[len(shared) :], own), (others[0][len(shared) :], 1 - own)])
+    tops = [[{"token": token, "logprob": math.log(chance)} for token, chance in place] for place in listed]
+    return [{**top[0], "top_logprobs": top} for top in tops]
 
 
 def messages_of(body: Mapping[str, Any]) -> tuple[Message, ...]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Protocol
 
-from acausal.design.parsing import Reading, read_decision, read_strategy
+from acausal.design.counterbalance import Variant, assigned_variants
+from acausal.design.logprobs import p_cooperate
+from acausal.design.parsing import Reading, read_decision, read_probability, read_strategy
 from acausal.design.population import Agent
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.design.seeds import placed_seed
-from acausal.records import Place, Purpose, Reply, Request, Status, StrategyRecord
+from acausal.elicitation import Elicit
+from acausal.records import Message, Outcome, Place, Purpose, Reply, Request, Status, StrategyRecord
 from acausal.schema import Config
 
 
@@ -31,8 +36,14 @@ class Choice:
     substituted: bool
     """True also when the strategy it follows was written by a substitute."""
     call_key: str
+    variant: Variant
+    """The words and orders in which it was asked."""
     messages_hash: str | None = None
-    """Of what was asked; None when nothing was."""
+    """Of what was asked first, without reminders; None when nothing was."""
+    reasks: int = 0
+    """How often it was asked again because the reply was illegible."""
+    samples_agree: float | None = None
+    """Share of the pairs of legible samples that chose alike; None with fewer than two."""
 
 
 class Asker:
@@ -42,7 +53,13 @@ class Asker:
         self._config = config
         self._prompts = prompts
         self._model = model
-        self._choices = tuple(prompts.labels.values())
+        self._variants: dict[int, dict[int, Variant]] = {}
+
+    def variant(self, replicate: int, agent: int) -> Variant:
+        """The words and orders that an agent, by id, reads in a replicate."""
+        if replicate not in self._variants:
+            self._variants[replicate] = assigned_variants(self._config, replicate)
+        return self._variants[replicate][agent]
 
     @property
     def paraphrase(self) -> int:
@@ -61,7 +78,7 @@ class Asker:
         Args:
             past: The earlier rounds, of which the condition may show something.
         """
-        messages = self._prompts.strategy(past, power=agent.power)
+        messages = self._prompts.of(self.variant(replicate, agent.id)).strategy(past, power=agent.power)
         place = Place(replicate, round_, agent.id, Purpose.STRATEGY)
         seed = placed_seed(self._config.seed, "strategy", replicate, round_, agent.id)
         reply = await self._model.complete(Request(place, agent.model, messages, (), seed))
@@ -91,7 +108,9 @@ class Asker:
         meeting: int,
         past: Sequence[PastRound] = (),
     ) -> Choice:
-        """Ask an agent for its action in a match.
+        """Ask an agent for its action in a match, as often as `samples` says; the first is the one on record.
+
+        The first whatever became of it: taking the first legible one instead would select.
 
         Args:
             place: Of the decision; names match and co-player.
@@ -100,23 +119,62 @@ class Asker:
             meeting: Number of this meeting among the agent's own of the round, from 1.
             past: The earlier rounds, of which the condition may show something.
         """
+        variant = self.variant(place.replicate, agent.id)
         if strategy is not None and strategy.status is not Status.LEGIBLE:
             # Nothing to decide with: the strategy's fate is the decision's, and no call is wasted on it.
             reading = Reading(None, strategy.status, f"no strategy: {strategy.reason}")
-            return Choice(reading, None, False, strategy.call_key)
+            return Choice(reading, None, False, strategy.call_key, variant)
         shown = history if self._config.condition.shows.own_matches else ()
-        messages = self._prompts.decision(
+        messages = self._prompts.of(variant).decision(
             strategy=strategy.strategy if strategy is not None else None,
             history=shown,
             coplayer=anonymous_id(meeting),
             past=past,
             power=agent.power,
         )
-        seed = placed_seed(self._config.seed, "decision", place.replicate, place.round, agent.id, place.coplayer)
-        reply = await self._model.complete(Request(place, self.deciding_slot(agent), messages, self._choices, seed))
-        substituted = reply.substituted or (strategy is not None and strategy.substituted)
-        reading = read_decision(reply, self._prompts.labels)
-        return Choice(reading, reply.served_by, substituted, reply.key, messages_hash(messages))
+        samples = [replace(place, sample=number) for number in range(1, self._config.samples + 1)]
+        first, *others = await asyncio.gather(*(self._sample(agent, each, variant, messages) for each in samples))
+        actions = [choice.reading.action for choice in (first, *others) if choice.reading.action is not None]
+        pairs = [own is other for own, other in combinations(actions, 2)]
+        return replace(
+            first,
+            substituted=first.substituted or (strategy is not None and strategy.substituted),
+            samples_agree=sum(pairs) / len(pairs) if pairs else None,
+        )
+
+    async def _sample(self, agent: Agent, place: Place, variant: Variant, messages: tuple[Message, ...]) -> Choice:
+        """Ask once, and again while the reply is illegible and `max_reasks` allows.
+
+        What was cut off, filtered, refused or failed is not asked again: those are answers, or need another cure.
+        """
+        prompts, slot = self._prompts.of(variant), self.deciding_slot(agent)
+        choices, asked = tuple(prompts.labels.values()), messages
+        for ask in range(1, self._config.max_reasks + 2):
+            here = replace(place, ask=ask)
+            request = Request(here, slot, asked, choices, self._seed(here), self._config.elicit)
+            reply = await self._model.complete(request)
+            reading = self._read(reply, here, prompts)
+            if reading.outcome is not Outcome.ILLEGIBLE:
+                break
+            asked = prompts.again(messages)
+        asked_first = messages_hash(messages)
+        return Choice(reading, reply.served_by, reply.substituted, reply.key, variant, asked_first, ask - 1)
+
+    def _read(self, reply: Reply, place: Place, prompts: Prompts) -> Reading:
+        if self._config.elicit is Elicit.probability:
+            chance = placed_seed(self._seed(place), "draw") / 2**31
+            return read_probability(reply, prompts.labels, chance=chance)
+        reading = read_decision(reply, prompts.labels)
+        if reading.action is None or self._config.elicit is Elicit.choice:
+            return reading
+        return replace(reading, p_cooperate=p_cooperate(reply.logprobs, prompts.labels))
+
+    def _seed(self, place: Place) -> int:
+        """The seed of a decision; samples and re-asks have seeds of their own."""
+        repeated = () if place.sample == place.ask == 1 else (place.sample, place.ask)
+        return placed_seed(
+            self._config.seed, "decision", place.replicate, place.round, place.agent, place.coplayer, *repeated
+        )
 
 
 def deciding_slot(config: Config, slot: str) -> str:

@@ -77,7 +77,7 @@ class Scorer:
             scenario=self._config.scenario.name,
             action=own.reading.action,
             status=own.reading.status,
-            p_cooperate=None,
+            p_cooperate=own.reading.p_cooperate,
             payoff=points,
             power=agent.power,
             call_key=own.call_key,
@@ -85,6 +85,12 @@ class Scorer:
             messages_hash=own.messages_hash,
             paraphrase=self._asker.paraphrase,
             claim_is_true=self._claim_is_true(agent, coplayer),
+            outcome=own.reading.outcome,
+            label=own.variant.label,
+            first_option=own.variant.first_option,
+            payoff_order=own.variant.payoff_order,
+            reasks=own.reasks,
+            samples_agree=own.samples_agree,
         )
 
     def _claim_is_true(self, agent: Agent, coplayer: Agent | None) -> bool | None:

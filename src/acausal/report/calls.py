@@ -12,7 +12,7 @@ from acausal.config import flat, nearest
 from acausal.errors import ConfigError
 from acausal.models.ledger import Line
 from acausal.progress import Tally
-from acausal.records import Place, Purpose, Reply
+from acausal.records import Place, Reply
 from acausal.report.rows import dollars, seconds
 
 WIDTH = 80
@@ -121,13 +121,10 @@ def the_call(lines: Iterable[Line], prefix: str) -> Line:
 def transcript(line: Line) -> Iterator[str]:
     """One call in full: where it belongs, what was asked, what came back, and what is known about it."""
     known, reply = line.fields, line.reply
-    place = Place(
-        known["replicate"], known["round"], known["agent"], Purpose(known["purpose"]), known["match"], known["coplayer"]
-    )
     request = dict(known["request"])
     messages = request.pop("messages")
     yield f"call {line.number}, key {reply.key}"
-    yield place.in_words
+    yield line.place.in_words
     yield from _wrapped(f"model {reply.model}, {_served(reply)}")
     yield from _wrapped(f"parameters {', '.join(f'{key}={value}' for key, value in flat(request).items())}")
     parts = [(message["role"], message["content"]) for message in messages]

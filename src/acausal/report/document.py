@@ -11,7 +11,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from acausal.analysis.position import FLAGGED, agreement_by_model, p_cooperate_by_model, position_effects
 from acausal.analysis.rates import Shares, cooperation_rate, cross_model, legible_share, within_model
+from acausal.elicitation import Elicit
 from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
@@ -21,6 +23,7 @@ from acausal.report.tables import write_text
 
 MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""
+_NOT_VARIED = "not varied"
 
 _LEGEND = (
     "All calls on record, of every run into this directory, also those that a later prompt has replaced. Retries: "
@@ -60,6 +63,7 @@ class CellReport:
     command: str
     failures: Mapping[str, int]
     """Why actions are missing → how many."""
+    elicit: Elicit = Elicit.choice
     matching: str = ""
     evolution: str = ""
     shares: Shares = field(default_factory=dict)
@@ -106,9 +110,48 @@ def findings(report: CellReport) -> list[str]:
             f"{_decisions(missing)} not count: the rate lies between {percent(low)} (all of them defect) "
             f"and {percent(high)} (all cooperate)."
         )
+    said += _how_answered(report)
     if summary["substituted"]:
         said.append(f"Served by a substitute, and in no rate above: {summary['substituted']}.")
     return [*said, *assigned]
+
+
+def _how_answered(report: CellReport) -> list[str]:
+    """Re-asks, agreement of samples and elicited probabilities, where there are any."""
+    said = []
+    if reasks := sum(decision.reasks for decision in report.decisions):
+        asked = sum(decision.reasks > 0 for decision in report.decisions)
+        said.append(f"Asked again because the reply was illegible: {asked} decisions, {reasks} re-asks.")
+    agreement = {model: value for model, value in agreement_by_model(report.decisions).items() if value is not None}
+    if agreement:
+        listed = ", ".join(f"{model} {percent(value)}" for model, value in agreement.items())
+        said.append(f"Pairs of samples of the same decision that agree: {listed}.")
+    if report.elicit is not Elicit.choice:
+        read = sum(decision.p_cooperate is not None for decision in report.decisions)
+        means = ", ".join(f"{model} {percent(p)}" for model, p in p_cooperate_by_model(report.decisions).items())
+        said.append(
+            f"P(COOPERATE) was read for {read} of {len(report.decisions)} decisions (mean: {means}); "
+            "where it was not given it is missing, never guessed."
+        )
+    return said
+
+
+def _positions(decisions: Sequence[Decision]) -> list[dict[str, str]]:
+    """A line per model: what the order of options and payoff rows and the words did to it."""
+    return [
+        {
+            "model": effects.model,
+            "first": _NOT_VARIED if effects.first_option_share is None else percent(effects.first_option_share),
+            "rows": _points_of_rate(effects.payoff_order_effect),
+            "label": _points_of_rate(effects.label_effect) + (f" ({effects.label})" if effects.label else ""),
+            "flags": ", ".join(effects.flags) or "–",
+        }
+        for effects in position_effects(decisions)
+    ]
+
+
+def _points_of_rate(difference: float | None) -> str:
+    return _NOT_VARIED if difference is None else f"{difference * 100:+.1f} points"
 
 
 def _words(report: CellReport, directory: Path) -> dict[str, Any]:
@@ -139,6 +182,8 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             }
             for row in rate_rows(report.decisions)
         ],
+        "positions": _positions(report.decisions),
+        "flagged": f"{FLAGGED * 100:g}",
         "shares": [
             {"model": model, "round": round_, "share": percent(rate.value), "interval": interval(rate)}
             for model, rounds in report.shares.items()

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acausal.game import Action
-from acausal.records import Decision, RoundSummary, Status, StrategyRecord
+from acausal.records import Decision, Outcome, RoundSummary, Status, StrategyRecord
 
 _TEXT, _COUNT, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -41,6 +41,12 @@ DECISIONS = pa.schema(
         ("messages_hash", _TEXT),
         ("paraphrase", _COUNT),
         ("claim_is_true", _FLAG),
+        ("outcome", _TEXT),
+        ("label", _TEXT),
+        ("first_option", _TEXT),
+        ("payoff_order", _TEXT),
+        ("reasks", _COUNT),
+        ("samples_agree", _NUMBER),
     ]
 )
 """A row per decision. `agent_model` differs from `model` only under a `sub_model`; `reason` says why action is null."""
@@ -104,7 +110,9 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
     rows = pq.read_table(path, schema=DECISIONS).to_pylist()
     for row in rows:
         row["status"] = Status(row["status"])
-        row["action"] = None if row["action"] is None else Action(row["action"])
+        for name in ("action", "first_option", "payoff_order"):
+            row[name] = None if row[name] is None else Action(row[name])
+        row["outcome"] = None if row["outcome"] is None else Outcome(row["outcome"])
     return tuple(Decision(**row) for row in rows)
 
 
