@@ -14,7 +14,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     ["errors", "game"],
     ["elicitation"],
-    ["game_schema", "matching_schema"],
+    ["game_schema", "matching_schema", "checks_schema"],
     ["spelling", "treatment", "schema", "disclosure", "condition_rules", "encounters"],
     ["config", "complaint", "stored"],
     ["earlier", "migrate"],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acausal.models.replay import Replayer
-from acausal.outputs import REMADE, TABLES, write_tables
+from acausal.outputs import REMADE, tables, write_tables
 from acausal.play.tournament import play_replicates
 from acausal.report.terminal import short
 from acausal.schema import Config
@@ -59,12 +59,14 @@ def audit(config: Config, directory: Path) -> Audit:
     tournaments = asyncio.run(play_replicates(config, replayer))
     decisions = [decision for tournament in tournaments for decision in tournament.decisions]
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
+    checks = [check for tournament in tournaments for check in tournament.checks]
+    names = tables(config)
     remade = _workplace(directory)
     keep = False
     try:
-        write_tables(config, remade, decisions, strategies)
-        absent = [name for name in TABLES if not (directory / name).exists()]
-        present = [name for name in TABLES if name not in absent]
+        write_tables(config, remade, decisions, strategies, checks)
+        absent = [name for name in names if not (directory / name).exists()]
+        present = [name for name in names if name not in absent]
         different = [name for name in present if (directory / name).read_bytes() != (remade / name).read_bytes()]
         for name in absent:
             shutil.move(remade / name, directory / name)

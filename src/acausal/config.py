@@ -19,9 +19,11 @@ from acausal.condition_rules import check_condition
 from acausal.disclosure import in_force
 from acausal.encounters import check_evolution, check_matching
 from acausal.errors import ConfigError
+from acausal.game import GameKind
 from acausal.game_schema import check_power, check_stakes
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 from acausal.spelling import nearest as nearest
+from acausal.treatment import Claim, Linkage
 
 OPERATIONAL = (
     *("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "preflight", "roster"),
@@ -48,6 +50,8 @@ def identity(config: Config) -> dict[str, Any]:
     tree = _plain(asdict(config))
     for key in OPERATIONAL:
         del tree[key]
+    if not config.checks.any:
+        del tree["checks"]  # asks nothing, so it is no part of the cell; ledgers older than it do not know it
     tree["models"] = {slot: tree["models"][slot] for slot in config.used_slots}
     for model in tree["models"].values():
         for key in OPERATIONAL_MODEL:
@@ -180,6 +184,7 @@ def check(config: Config) -> None:
     _check_labels(config)
     check_stakes(config.game.stakes)
     check_power(config.game.power, config.game.kind)
+    _check_checks(config)
     _ = config.payoffs
 
 
@@ -212,6 +217,24 @@ def _check_numbers(config: Config) -> None:
         value = getattr(config.budget, cap)
         if value is not None and value < 0:
             raise ConfigError(f"budget.{cap} must not be negative, but is {value}: null lifts the cap")
+
+
+def _check_checks(config: Config) -> None:
+    if not config.checks.any:
+        return
+    if config.game.kind is GameKind.public_goods:
+        raise ConfigError(
+            "the questions of checks speak of one co-player, but game.kind is public_goods, which all play at once: "
+            "set checks.comprehension, .manipulation, .beliefs and .canary to false, or choose a game of pairs"
+        )
+    condition = config.condition
+    silent = condition.claim is Claim.none and condition.linkage is Linkage.none and not condition.discloses
+    if config.checks.manipulation and condition.disclosure and silent:
+        raise ConfigError(
+            f"checks.manipulation compares what agents recall with what condition {condition.name!r} declares, but it "
+            "tells them condition.disclosure and declares nothing: set condition.claim or condition.linkage to what "
+            "that says, or checks.manipulation=false"
+        )
 
 
 def _check_labels(config: Config) -> None:

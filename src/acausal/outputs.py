@@ -10,6 +10,7 @@ from typing import Any
 
 from acausal import provenance
 from acausal.analysis.calls import call_summaries, calls_by_model
+from acausal.analysis.checks import checks_summary
 from acausal.analysis.position import answers_summary
 from acausal.analysis.rates import (
     CallTotals,
@@ -31,14 +32,16 @@ from acausal.matching_schema import EvolutionRule
 from acausal.models.ledger import FILE, lines_on_record
 from acausal.models.meter import GateReport
 from acausal.play.tournament import TournamentRecord
-from acausal.records import Decision, Message, StrategyRecord
+from acausal.records import CheckRecord, Decision, Message, StrategyRecord
 from acausal.report.document import CellReport, write_report
 from acausal.report.figures import write_figures
-from acausal.report.tables import write_decisions, write_json, write_rounds, write_strategies
+from acausal.report.tables import write_checks, write_decisions, write_json, write_rounds, write_strategies
 from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
 
 TABLES = ("decisions.parquet", "strategies.parquet", "rounds.parquet", "model_assignments.json")
+CHECKS_TABLE = "checks.parquet"
+"""One more where something is asked beside the game."""
 REMADE = "replayed-"
 """Begins the name of a directory with tables that a replay made and that differ from those of the cell."""
 _OWN_BOOKS = {"status.json", LINK}
@@ -52,6 +55,7 @@ class Results:
     decisions: Sequence[Decision]
     strategies: Sequence[StrategyRecord]
     summary: dict[str, Any]
+    checks: Sequence[CheckRecord] = ()
 
 
 def write_outputs(
@@ -72,22 +76,36 @@ def write_outputs(
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
     calls = calls_by_model(call_summaries(line.reply for line in lines_on_record(directory / FILE)), gates)
     numbers = summary(decisions, totals, calls) | game_summary(config, decisions) | answers_summary(decisions)
-    results = Results(decisions, strategies, numbers)
-    write_tables(config, directory, decisions, strategies)
+    checks = [check for tournament in tournaments for check in tournament.checks]
+    if config.checks.any:
+        numbers |= {"checks": checks_summary(decisions, checks, config.payoffs)}
+    results = Results(decisions, strategies, numbers, checks)
+    write_tables(config, directory, decisions, strategies, checks)
     write_json(directory / "summary.json", results.summary)
     figures = write_figures(directory, decisions, _shares(config, decisions))
     write_report(directory, _cell_report(config, results, figures, command))
     return results
 
 
+def tables(config: Config) -> tuple[str, ...]:
+    """Names of the tables of a cell."""
+    return (*TABLES, CHECKS_TABLE) if config.checks.any else TABLES
+
+
 def write_tables(
-    config: Config, directory: Path, decisions: Sequence[Decision], strategies: Sequence[StrategyRecord]
+    config: Config,
+    directory: Path,
+    decisions: Sequence[Decision],
+    strategies: Sequence[StrategyRecord],
+    checks: Sequence[CheckRecord],
 ) -> None:
-    """Write TABLES: nothing enters them but configuration, seed and replies, so a replay gives the same bytes."""
+    """Write `tables`: nothing enters them but configuration, seed and replies, so a replay gives the same bytes."""
     write_decisions(directory / TABLES[0], decisions)
     write_strategies(directory / TABLES[1], strategies)
     write_rounds(directory / TABLES[2], round_summaries(decisions, populations(config, decisions)))
     write_json(directory / TABLES[3], _assignments(config, decisions))
+    if config.checks.any:
+        write_checks(directory / CHECKS_TABLE, checks)
 
 
 def tracked(directory: Path, results: Results) -> Outcome:

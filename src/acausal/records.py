@@ -14,6 +14,17 @@ class Purpose(StrEnum):
 
     STRATEGY = "strategy"
     DECISION = "decision"
+    CHECK = "check"
+    """A question beside the game."""
+
+
+class Check(StrEnum):
+    """What a question beside the game is for."""
+
+    COMPREHENSION = "comprehension"
+    MANIPULATION = "manipulation"
+    BELIEFS = "beliefs"
+    CANARY = "canary"
 
 
 class Status(StrEnum):
@@ -71,11 +82,14 @@ class Place:
     """Which of several times that the same decision is asked."""
     ask: int = 1
     """1: the first time; from 2: asked again because the reply before was illegible."""
+    question: str = ""
+    """Of a check, which one: `comprehension/payoff_cd`, `canary/start/a`."""
 
     @property
     def in_words(self) -> str:
         """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`."""
         words = f"replicate {self.replicate}, round {self.round}, agent {self.agent}, {self.purpose}"
+        words += f" {self.question}" if self.question else ""
         if self.match is not None:
             words += f", match {self.match} with {'all' if self.coplayer is None else f'agent {self.coplayer}'}"
         words += "" if self.sample == 1 else f", sample {self.sample}"
@@ -219,6 +233,51 @@ class Decision:
     def counts(self) -> bool:
         """Whether the decision enters estimates: legible and made by the model assigned."""
         return self.action is not None and not self.substituted
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """One question beside the game, and what came of it."""
+
+    replicate: int
+    round: int
+    agent: int | None
+    """None of a canary, which is asked of a model and not of an agent."""
+    model: str
+    """Model assigned to answer: the one that decides for the agent."""
+    served_by: str | None
+    substituted: bool
+    condition: str
+    scenario: str
+    paraphrase: int
+    """Which wording of the condition the agent reads, from 1."""
+    check: Check
+    question: str
+    """`payoff_cd`: I cooperate, the other defects; `belief_c`: given that I cooperate; `start` of a canary."""
+    expected: str | None
+    """What the rules or the condition make of it; None where every answer is as good as another."""
+    answer: str | None
+    """As it was read; None where nothing was."""
+    status: Status
+    correct: bool | None
+    """None where nothing was read or nothing is expected."""
+    before_decision: bool | None
+    """Whether it was asked before the agent decided in the first round; None of a canary."""
+    call_key: str
+    reason: str | None
+    """Why there is no answer; None when there is one."""
+    p_cooperate: float | None = None
+    """Of a belief: that the other cooperates."""
+    label: str | None = None
+    """As in a decision, with the two orders that follow."""
+    first_option: Action | None = None
+    payoff_order: Action | None = None
+    messages_hash: str | None = None
+    agent_model: str | None = None
+    """Model in the agent's seat; differs from `model` only under a `sub_model`."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from acausal.checks_schema import ChecksConfig
 from acausal.elicitation import AnswerConfig, CounterbalanceConfig, Elicit
 from acausal.game import GameKind, Payoffs, PublicGoods
 from acausal.game_schema import GameConfig
@@ -262,6 +263,7 @@ class Config:
     """The sentences of conditions; once checked, those alone that the cell says."""
     matching: MatchingConfig = MISSING
     evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
+    checks: ChecksConfig = field(default_factory=ChecksConfig)
 
     @property
     def seats(self) -> dict[str, int]:

@@ -33,6 +33,8 @@ class Question:
     """The words and orders that it is asked in."""
     ask: str
     """Its words on the form of the answer; empty where it asks for a strategy."""
+    is_check: bool = False
+    """Whether it is asked beside the game; `ask` then is the whole of a question for a percentage."""
 
     @property
     def hash(self) -> str:

@@ -142,7 +142,8 @@ def _shown(config: Config, question: Question) -> frozenset[Topic]:
 
 def _asked_for(config: Config, question: Question, sentence: str) -> frozenset[Topic]:
     """Who is asked for a percentage must be told so; it tells nothing of the others."""
-    asks_for_percent = config.elicit is Elicit.probability and sentence in question.ask
+    may_ask = config.elicit is Elicit.probability or question.is_check
+    asks_for_percent = may_ask and sentence in question.ask
     return frozenset({Topic.statistics} if asks_for_percent else ())
 
 

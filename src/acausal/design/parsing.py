@@ -13,10 +13,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from acausal.game import Action
 from acausal.records import Outcome, Reply, Status
+
+_Key = TypeVar("_Key")
 
 _REFUSAL = re.compile(
     r"\b(I(?:'|’)?m sorry|I am sorry|I apologi[sz]e|I (?:can(?:no|')t|can’t|am unable to|won(?:'|’)t|will not) "
@@ -59,20 +61,35 @@ def read_decision(reply: Reply, labels: Mapping[Action, str]) -> Reading:
     Args:
         labels: Action → the word the agent was given for it.
     """
-    unread = _unread(reply)
+    unread = unanswered(reply)
     if unread is not None:
         return unread
     text = (reply.text or "").strip()
-    structured = _structured(text)
-    if structured is not None:
-        action = _named(structured, labels)  # what is JSON is read as JSON, never searched for words
-    else:
-        action = _bare_answer(text, labels) or _single_mention(text, labels)
+    action = named_in(text, labels)
     if action is not None:
         return Reading(action, Status.LEGIBLE, None)
     if _REFUSAL.search(text):
         return Reading(None, Status.REFUSED, "the text declines to choose")
     return Reading(None, Status.ILLEGIBLE, "not exactly one label" if text else "empty")
+
+
+def named_in(text: str, labels: Mapping[_Key, str]) -> _Key | None:
+    """Which of some labels a text gives as its answer; None where it is not exactly one.
+
+    Args:
+        text: Without white space around it.
+        labels: What each stands for → the label.
+    """
+    structured = _structured(text)
+    if structured is not None:
+        return _named(structured, labels)  # what is JSON is read as JSON, never searched for words
+    bare = _bare_answer(text, labels)
+    return _single_mention(text, labels) if bare is None else bare
+
+
+def declines(text: str) -> bool:
+    """Whether a text refuses to answer."""
+    return _REFUSAL.search(text) is not None
 
 
 def read_probability(reply: Reply, labels: Mapping[Action, str], *, chance: float) -> Reading:
@@ -82,11 +99,11 @@ def read_probability(reply: Reply, labels: Mapping[Action, str], *, chance: floa
         labels: Action → the word the agent was given for it, in the order in which the prompt named them.
         chance: In [0, 1), from the seed of the place; the action is the first one where it lies below the percentage.
     """
-    unread = _unread(reply)
+    unread = unanswered(reply)
     if unread is not None:
         return unread
     text = (reply.text or "").strip()
-    percentage = _percentage(text)
+    percentage = percentage_in(text)
     if percentage is not None:
         first, second = labels
         action = first if chance < percentage / 100 else second
@@ -98,7 +115,7 @@ def read_probability(reply: Reply, labels: Mapping[Action, str], *, chance: floa
     return Reading(None, Status.ILLEGIBLE, "not a number from 0 to 100" if text else "empty")
 
 
-def _percentage(text: str) -> float | None:
+def percentage_in(text: str) -> float | None:
     """A number from 0 to 100 that is the whole reply, with or without a percent sign, or the whole of its JSON."""
     answer: Any = text
     with contextlib.suppress(ValueError):
@@ -111,7 +128,7 @@ def _percentage(text: str) -> float | None:
 
 def read_strategy(reply: Reply) -> tuple[str | None, Status, str | None]:
     """The strategy that a reply holds, whole or not at all: strategy, status, reason."""
-    unread = _unread(reply)
+    unread = unanswered(reply)
     if unread is not None:
         return None, unread.status, unread.reason
     text = (reply.text or "").strip()
@@ -122,7 +139,7 @@ def read_strategy(reply: Reply) -> tuple[str | None, Status, str | None]:
     return text, Status.LEGIBLE, None
 
 
-def _unread(reply: Reply) -> Reading | None:
+def unanswered(reply: Reply) -> Reading | None:
     """What is missing before a word is read: failed, refused, filtered or cut off."""
     if reply.error is not None:
         return Reading(None, Status.FAILED, reply.error)
@@ -148,7 +165,7 @@ def _structured(text: str) -> str | None:
     return answer.strip() if isinstance(answer, str) else ""
 
 
-def _bare_answer(text: str, labels: Mapping[Action, str]) -> Action | None:
+def _bare_answer(text: str, labels: Mapping[_Key, str]) -> _Key | None:
     """The label that stands alone in the first or the last line; None where the two lines disagree."""
     lines = [line for line in text.splitlines() if line.strip()]
     words = "|".join(re.escape(label) for label in labels.values())
@@ -157,7 +174,7 @@ def _bare_answer(text: str, labels: Mapping[Action, str]) -> Action | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _single_mention(text: str, labels: Mapping[Action, str]) -> Action | None:
+def _single_mention(text: str, labels: Mapping[_Key, str]) -> _Key | None:
     """The one label that a text names, where nothing puts it in doubt."""
     named = [action for action, label in labels.items() if _mentions(text, label)]
     if len(named) != 1 or _DOUBT.search(text):
@@ -176,5 +193,5 @@ def _ends_a_sentence(text: str, label: str) -> bool:
     return re.search(rf"(?<![\w-]){re.escape(label)}[\"'*_`”’)\]]*(?:[.!,;]|\s*$)", text, re.MULTILINE) is not None
 
 
-def _named(word: str, labels: Mapping[Action, str]) -> Action | None:
-    return next((action for action, label in labels.items() if label.casefold() == word.casefold()), None)
+def _named(word: str, labels: Mapping[_Key, str]) -> _Key | None:
+    return next((key for key, label in labels.items() if label.casefold() == word.casefold()), None)

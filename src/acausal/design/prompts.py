@@ -154,6 +154,16 @@ class Prompts:
         words = {"strategy": strategy, "history": shown, "coplayer": coplayer, "past": self._shown(past)}
         return self._messages(self._decision(**words), power)
 
+    def beside(self, key: str, template: str, *, power: float = 100.0, **words: object) -> tuple[Message, ...]:
+        """The messages of a question beside the game: what every deciding call is told, then the question alone.
+
+        Args:
+            key: Where the template stands.
+            power: As for `strategy`.
+            words: Of this template alone.
+        """
+        return self._messages(self._compiled(key, template)(**words), power)
+
     def _shown(self, past: Sequence[PastRound]) -> str:
         """The earlier rounds as the condition shows them; a round in which nothing was measured is left out."""
         measured = [round_ for round_ in past if round_.counted]

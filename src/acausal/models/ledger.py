@@ -17,7 +17,7 @@ from acausal.config import defines_the_cell
 from acausal.errors import LedgerError
 from acausal.records import Place, Purpose, Reply, TokenChances
 
-_PLACE = {field.name: field.default if isinstance(field.default, int) else ... for field in fields(Place)}
+_PLACE = {field.name: field.default if isinstance(field.default, int | str) else ... for field in fields(Place)}
 """Field of a place → its usual value, if any, which a key leaves out: so a key outlives fields that are added."""
 FILE = "calls.jsonl"
 MANIFEST = "ledger.json"
@@ -277,6 +277,7 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
             "error": reply.error,
             "cause": reply.cause,
             **({} if logprobs is None else {"logprobs": logprobs}),
+            **({"question": place.question} if place.question else {}),
             **facts,
         },
         option=orjson.OPT_APPEND_NEWLINE,
@@ -293,6 +294,7 @@ def _place(fields: Mapping[str, Any]) -> Place:
         fields["coplayer"],
         fields.get("sample", 1),
         fields.get("ask", 1),
+        fields.get("question", ""),
     )
 
 

@@ -21,6 +21,7 @@ from acausal.config import nearest
 from acausal.design.seeds import placed_seed
 from acausal.errors import ModelRejected
 from acausal.game import Action
+from acausal.models.quizzed import answered_beside
 from acausal.records import Message
 
 NO_GAME = "I find no game in this message that I know how to play."
@@ -105,8 +106,18 @@ def superrational(question: Question) -> str:
     return _answer(question, rule, best if _are_all_alike(told) else Action.DEFECT)
 
 
+def muddled(question: Question) -> str:
+    """Cooperates with everybody, and takes every row of the payoffs for another one when it is quizzed on them."""
+    return always_c(question)
+
+
+def forgetful(question: Question) -> str:
+    """Cooperates with everybody, and remembers something else than it was told when it is asked."""
+    return always_c(question)
+
+
 PERSONAS: Mapping[str, Persona] = {
-    persona.__name__: persona for persona in (always_c, always_d, coin, tit_for_tat, superrational)
+    persona.__name__: persona for persona in (always_c, always_d, coin, tit_for_tat, superrational, muddled, forgetful)
 }
 
 
@@ -157,6 +168,11 @@ class ScriptedEndpoint:
         question = Question(messages, self._seed_of(body, messages), choices)
         if (asked := _PERCENTAGE_REQUEST.search(_last_user_message(question))) is not None:
             return _percentage(PERSONAS[name](question), asked[1], name in FAIR, as_json=key == "percent")
+        told, last = _told(question), _last_user_message(question)
+        if (beside := answered_beside(name, told, last, _table(told), alike=_are_all_alike(told))) is not None:
+            if key == "percent":
+                return json.dumps({key: int(beside)})
+            return json.dumps({key: beside}) if key is not None and beside in choices else beside
         answer = PERSONAS[name](question)
         if answer not in choices:
             return answer

@@ -62,6 +62,15 @@ class Asker:
         return self._variants[replicate][agent]
 
     @property
+    def model(self) -> Model:
+        """Who answers."""
+        return self._model
+
+    def prompts_of(self, replicate: int, agent: int) -> Prompts:
+        """The prompts in the words and orders that an agent, by id, reads in a replicate."""
+        return self._prompts.of(self.variant(replicate, agent))
+
+    @property
     def paraphrase(self) -> int:
         """Which wording of the condition it asks in, from 1."""
         return self._prompts.paraphrase

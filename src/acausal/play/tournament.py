@@ -17,8 +17,9 @@ from acausal.errors import AcausalError
 from acausal.game import Action
 from acausal.matching_schema import EvolutionRule
 from acausal.play.agent import Asker, Choice, Model
+from acausal.play.checks import ROUND, Checker
 from acausal.play.match import Scorer
-from acausal.records import Decision, MatchRecord, Place, Purpose, StrategyRecord
+from acausal.records import CheckRecord, Decision, MatchRecord, Place, Purpose, StrategyRecord
 from acausal.schema import Config
 
 Event = StrategyRecord | MatchRecord
@@ -31,6 +32,8 @@ class TournamentRecord:
     replicate: int
     strategies: list[StrategyRecord] = field(default_factory=list)
     matches: list[MatchRecord] = field(default_factory=list)
+    checks: list[CheckRecord] = field(default_factory=list)
+    """What was asked beside the games, in no particular order."""
 
     @property
     def decisions(self) -> list[Decision]:
@@ -66,24 +69,47 @@ async def play_tournament(
         replicate: Counted from 1; places every seed.
         observe: Told of each strategy and match as it ends, in whatever order they end.
     """
-    prompts = Prompts(config, paraphrase_of(config, replicate))
-    asker = Asker(config, prompts, model)
-    scorer = Scorer(config, asker)
-    seated = population(config.seats, seed=seat_seed(config.seed, replicate))
-    agents = {agent.id: agent for agent in seated}
+    asker = Asker(config, Prompts(config, paraphrase_of(config, replicate)), model)
     record = TournamentRecord(replicate)
+    try:
+        async with asyncio.TaskGroup() as beside:
+            seated = population(config.seats, seed=seat_seed(config.seed, replicate))
+            agents = {agent.id: agent for agent in seated}
+            checker = Checker(config, asker, replicate, beside, empowered(config, replicate, 1, agents, ()))
+            await _play_rounds(config, asker, checker, agents, record, observe)
+    except BaseExceptionGroup as errors:
+        raise _cause(errors) from None
+    record.checks = checker.records()
+    return record
+
+
+async def _play_rounds(
+    config: Config,
+    asker: Asker,
+    checker: Checker,
+    agents: dict[int, Agent],
+    record: TournamentRecord,
+    observe: Callable[[Event], None],
+) -> None:
+    """Play into a record; what is asked beside the games runs on meanwhile."""
+    replicate, scorer = record.replicate, Scorer(config, asker)
     last_round: list[Decision] = []
     past: list[PastRound] = []
+    checker.start()
     for number in range(1, config.num_rounds + 1):
         agents = empowered(config, replicate, number, agents, last_round)
-        round_ = _Round(config, asker, scorer, agents, replicate, number, observe, tuple(past))
+        round_ = _Round(config, asker, scorer, agents, replicate, number, observe, tuple(past), checker)
         record.strategies += await round_.write_strategies()
+        if number == (config.num_rounds + 1) // 2:
+            checker.middle()
         matches = await round_.play_matches()
         record.matches += matches
         last_round = [decision for match in matches for decision in match.decisions]
         agents = _evolved(config, round_.agents_after(), last_round, replicate, number)
         past.append(round_.measured())
-    return record
+        if number == ROUND:
+            checker.decided()
+    checker.end()
 
 
 def _evolved(
@@ -109,6 +135,7 @@ class _Round:
         number: int,
         observe: Callable[[Event], None],
         past: tuple[PastRound, ...],
+        checker: Checker,
     ) -> None:
         self._config = config
         self._asker = asker
@@ -118,6 +145,7 @@ class _Round:
         self._number = number
         self._observe = observe
         self._past = past
+        self._checker = checker
         self._strategies: dict[int, StrategyRecord] = {}
         self._histories: dict[int, list[PastMatch]] = {agent: [] for agent in agents}
         self._matches: list[MatchRecord] = []
@@ -180,6 +208,7 @@ class _Round:
         return self._config.condition.shows.own_matches
 
     async def _strategy(self, agent: Agent) -> StrategyRecord:
+        await self._checker.before(agent.id)
         record = await self._asker.strategy(agent, self._replicate, self._number, self._past)
         self._observe(record)
         return record
@@ -202,6 +231,7 @@ class _Round:
         place = Place(self._replicate, self._number, agent, Purpose.DECISION, fixture.match, coplayer)
         strategy, history = self._strategies.get(agent), tuple(self._histories[agent])
         meeting = fixture.meetings[seat]
+        await self._checker.before(agent)
         return await self._asker.decision(self._agents[agent], place, strategy, history, meeting, self._past)
 
     async def _assembly(self) -> MatchRecord:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acausal.game import Action
-from acausal.records import Decision, Outcome, RoundSummary, Status, StrategyRecord
+from acausal.records import CheckRecord, Decision, Outcome, RoundSummary, Status, StrategyRecord
 
 _TEXT, _COUNT, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -87,6 +87,45 @@ ROUNDS = pa.schema(
 )
 """A row per replicate and round; maps are model → rate, agent → points, agent → power,
 model → agents."""
+
+
+CHECKS = pa.schema(
+    [
+        ("replicate", _COUNT),
+        ("round", _COUNT),
+        ("agent", _COUNT),
+        ("model", _TEXT),
+        ("served_by", _TEXT),
+        ("substituted", _FLAG),
+        ("condition", _TEXT),
+        ("scenario", _TEXT),
+        ("paraphrase", _COUNT),
+        ("check", _TEXT),
+        ("question", _TEXT),
+        ("expected", _TEXT),
+        ("answer", _TEXT),
+        ("status", _TEXT),
+        ("correct", _FLAG),
+        ("before_decision", _FLAG),
+        ("call_key", _TEXT),
+        ("reason", _TEXT),
+        ("p_cooperate", _NUMBER),
+        ("label", _TEXT),
+        ("first_option", _TEXT),
+        ("payoff_order", _TEXT),
+        ("messages_hash", _TEXT),
+        ("agent_model", _TEXT),
+        ("tokens_in", _COUNT),
+        ("tokens_out", _COUNT),
+        ("cost_usd", _NUMBER),
+    ]
+)
+"""A row per question beside the game; `agent` is null of a canary."""
+
+
+def write_checks(path: Path, records: Sequence[CheckRecord]) -> None:
+    """Write checks.parquet, ordered by place."""
+    _write(path, CHECKS, sorted(records, key=lambda c: (c.replicate, c.round, c.agent or 0, c.check, c.question)))
 
 
 def write_decisions(path: Path, decisions: Sequence[Decision]) -> None:
