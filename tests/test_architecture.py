@@ -22,7 +22,7 @@ LAYERS = [
     ["design"],
     ["models"],
     ["play"],
-    ["workload"],
+    ["workload", "check_load"],
     ["analysis"],
     ["settled"],
     ["estimate"],

@@ -21,7 +21,7 @@ class CheckWordsConfig:
 
     payoff: str = (
         "Suppose that in a match you choose {{ own }} and the other participant chooses {{ other }}. How many points "
-        "do you get{{ counted }}? Reply with one number: {{ numbers | join(' or ') }}."
+        "do you get{{ counted }}? Reply with one number: {{ numbers[:-1] | join(', ') }} or {{ numbers[-1] }}."
     )
     best_reply: str = (
         "Suppose that in a match the other participant chooses {{ other }}. Which choice of yours gives you more "
@@ -48,6 +48,7 @@ class CheckWordsConfig:
         "Suppose that in a match you choose {{ own }}. Reply with one whole number from 0 to 100: how likely, in "
         "percent, it is that the other participant chooses {{ options[0] }}."
     )
+    canary_system: str = "Answer the question."
     canary: str = "Is 17077 a prime number? Reply with one word, YES or NO."
     """Has nothing to do with any game, and stays the same from the first call to the last."""
 

@@ -36,9 +36,11 @@ SCHEMA_TOKENS = 100
 """At most, per call: a JSON schema as providers put it into the prompt."""
 STRATEGY_TOKENS = (10, 200)
 DECISION_TOKENS = {AnswerFormat.text: (1, 30), AnswerFormat.json_schema: (2, 20), AnswerFormat.grammar: (1, 8)}
+CHECK_TOKENS = 60
+"""At most, on average, of a question beside the game."""
 ASSUMPTIONS = (
-    "Assumed: a token per 3 to 6 bytes of prompt; 10–200 tokens a strategy, 1–30 a decision (2–20 as JSON), up to "
-    "max_tokens where a model reasons; calls on record are measured instead.",
+    "Assumed: a token per 3 to 6 bytes of prompt; 10–200 tokens a strategy, 1–30 a decision (2–20 as JSON), "
+    "1–60 a check, up to max_tokens where a model reasons; calls on record are measured instead.",
     "At most: every reply takes its max_tokens. Retries and substitutes are not counted, nor re-asks, "
     "which depend on the replies: at most max_reasks for each that is illegible.",
 )
@@ -204,6 +206,8 @@ def _tokens_out(purpose: Purpose, load: Load, model: ModelConfig, listing: Listi
         low = max(1.0, low)  # a reply without a token is none
     else:
         low, high = STRATEGY_TOKENS if purpose is Purpose.STRATEGY else DECISION_TOKENS[model.answer_format]
+        if purpose is Purpose.CHECK:  # most are a word or a number, a few a sentence
+            high = max(high, CHECK_TOKENS)
         if reasoning(model, listing):
             high = ceiling
     return Span(min(low, ceiling), min(high, ceiling), ceiling)
@@ -232,7 +236,7 @@ def _tokens_in(purpose: Purpose, load: Load, model: ModelConfig, done: Settled, 
         low += _tokens_of(least - measured_bytes)[0]
         high += _tokens_of(most - measured_bytes)[1]
         return Span(max(0.0, low), high, high + quotes * quote.ceiling)
-    has_schema = purpose is Purpose.DECISION and model.answer_format is AnswerFormat.json_schema
+    has_schema = purpose is not Purpose.STRATEGY and model.answer_format is AnswerFormat.json_schema
     frame = calls * (TEMPLATE_TOKENS + (SCHEMA_TOKENS if has_schema else 0))
     words = Span(_tokens_of(least)[0], _tokens_of(most)[1] + frame, _tokens_of(most)[1] + frame)
     return words + quote * quotes

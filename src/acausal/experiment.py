@@ -34,6 +34,7 @@ from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_replicates
 from acausal.process import Process
 from acausal.progress import Progress, Tally, duration
+from acausal.report.checks import check_lines
 from acausal.report.rows import dollars, intention_to_treat
 from acausal.report.terminal import result_table, short
 from acausal.schema import Config, ReplayMode
@@ -177,6 +178,8 @@ def _show(cell: Cell, results: Results, run: Run | None, console: Console, chang
         f"outputs  {short(cell.directory)}",
         f"report   {short(cell.directory / 'report.html')}",
     ]
+    if "checks" in summary:
+        lines[-2:-2] = check_lines(summary["checks"])
     if changed:
         again, kept = summary["calls_asked_anew"], summary["calls_replayed"]
         lines.append(f"changed  {changed}: {again} calls asked again because of it, {kept} kept")

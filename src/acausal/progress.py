@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from acausal.analysis.calls import CallTally
+from acausal.design.checks import checks_per_replicate
 from acausal.encounters import decisions_per_round, matches_per_round
 from acausal.game import Action
 from acausal.models.route import Route, Standing
@@ -107,6 +108,7 @@ class Progress:
         self._total_matches = rounds * self._matches_per_round
         strategies = config.num_agents if config.protocol.strategy is not None else 0
         self._total_calls = rounds * (strategies + decisions_per_round(config) * config.samples)
+        self._total_calls += config.replicates * checks_per_replicate(config)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

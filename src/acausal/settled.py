@@ -53,12 +53,17 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
         place = call.place
         if place.replicate > config.replicates:
             continue
-        slot = places.slots(place.replicate)[place.agent - 1]
+        slot = places.slots(place.replicate)[max(0, place.agent - 1)]
         decision = (deciding_slot(config, slot), Purpose.DECISION)
-        is_strategy = place.purpose is Purpose.STRATEGY
+        is_strategy, is_check = place.purpose is Purpose.STRATEGY, place.purpose is Purpose.CHECK
         kind = (slot, Purpose.STRATEGY) if is_strategy else decision
+        if is_check:
+            # A canary is asked of a slot, for nobody; its place names agent 0.
+            kind = (decision[0] if place.agent else place.question.rpartition("/")[2], Purpose.CHECK)
+            if kind not in loads:
+                continue
         quoted = 0.0
-        if not is_strategy and (strategy := strategies.get(_author(place))) is not None:
+        if not is_strategy and not is_check and (strategy := strategies.get(_author(place))) is not None:
             quoted = loads[kind].quotes / loads[kind].calls * len((strategy.reply.text or "").strip().encode())
         _settle(settled[kind], call, quoted, config.models[kind[0]].model_type)
         if is_strategy and read_strategy(call.reply)[1] is not Status.LEGIBLE:
@@ -79,8 +84,8 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
     done: Counter[tuple[int, int, int, Purpose]] = Counter()
     for call in record:
         place = call.place
-        if place.sample > 1 or place.ask > 1:
-            continue  # asked beside the first, or in place of it
+        if place.sample > 1 or place.ask > 1 or place.purpose is Purpose.CHECK:
+            continue  # asked beside the first, in place of it, or beside the game
         done[place.replicate, place.agent, place.round, place.purpose] += 1
         if place.purpose is Purpose.STRATEGY and read_strategy(call.reply)[1] is not Status.LEGIBLE:
             without = places.matches(place.replicate, place.round)[place.agent]

@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from acausal.check_load import check_loads
+from acausal.checks_schema import ChecksConfig
 from acausal.design.arms import questions, used_paraphrases
 from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
@@ -68,7 +70,11 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     Raises:
         ConfigError: A prompt does not render.
     """
-    config = replace(config, evolution=EvolutionConfig())
+    beside = {
+        (slot, Purpose.CHECK): Load(asked.calls, asked.bytes, asked.bytes, 0, asked.max_tokens)
+        for slot, asked in check_loads(config).items()
+    }
+    config = replace(config, evolution=EvolutionConfig(), checks=ChecksConfig())
     strategies = config.num_agents if config.protocol.strategy is not None else 0
     calls = config.num_rounds * (strategies + decisions_per_round(config) * config.samples)
     if calls <= played_up_to and is_even(config):
@@ -82,7 +88,7 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     def longer(purpose: Purpose, calls: int) -> int:
         return round(calls / counted * over[purpose])
 
-    return {
+    loads = beside | {
         kind: Load(
             calls=tally.calls * times,
             least_bytes=tally.bytes * times + longer(kind[1], tally.calls),
@@ -90,8 +96,10 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
             quotes=tally.quotes * times,
             max_tokens=tally.max_tokens,
         )
-        for kind, tally in sorted(least.items(), key=lambda item: (item[0][0], item[0][1] is Purpose.DECISION))
+        for kind, tally in least.items()
     }
+    order = [Purpose.STRATEGY, Purpose.DECISION, Purpose.CHECK]
+    return dict(sorted(loads.items(), key=lambda item: (item[0][0], order.index(item[0][1]))))
 
 
 def _bytes_over_the_first_wording(config: Config) -> dict[Purpose, int]:

@@ -86,9 +86,10 @@ def _asked(config: Config, paraphrase: int) -> list[Question]:
     from dataclasses import replace
 
     from acausal.design.arms import questions
+    from acausal.design.checks import questions_to_read
     from acausal.disclosure import paraphrase_count
 
-    asked, count = questions(config, paraphrase), paraphrase_count(config)
+    asked, count = [*questions(config, paraphrase), *questions_to_read(config, paraphrase)], paraphrase_count(config)
     if count == 1:
         return asked
     return [replace(question, title=f"{question.title}, paraphrase {paraphrase} of {count}") for question in asked]

@@ -89,7 +89,8 @@ def agent_questions(config: Config, prompts: Prompts, *, power: float = 100.0) -
 
 def canary(config: Config) -> CheckQuestion:
     """The prompt that stays the same; its answers are compared with each other."""
-    messages = (Message("user", config.checks.words.canary),)
+    words = config.checks.words
+    messages = (Message("system", words.canary_system), Message("user", words.canary))
     return CheckQuestion(Check.CANARY, "", messages, _ANSWERS, None)
 
 

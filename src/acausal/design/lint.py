@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from acausal.design.arms import Question, alike, questions, variants_to_read
+from acausal.design.checks import questions_to_read
 from acausal.design.counterbalance import Variant
 from acausal.design.prompts import PastRound, Prompts
 from acausal.disclosure import topics
@@ -78,7 +79,7 @@ def lint(config: Config) -> None:
                     f"{told!r} (disclosure, paraphrase {paraphrase}); take it out, or render it from the "
                     "configuration"
                 )
-        for question in questions(config, paraphrase, variant):
+        for question in (*questions(config, paraphrase, variant), *questions_to_read(config, paraphrase, variant)):
             for leak in _leaks(config, question):
                 raise ConfigError(
                     f"condition {config.condition.name!r} leaks: {leak.rule}, in {leak.sentence!r} "

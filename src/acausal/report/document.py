@@ -17,6 +17,7 @@ from acausal.elicitation import Elicit
 from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
+from acausal.report.checks import section
 from acausal.report.game import game_sentences, outcome_rows
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
 from acausal.report.tables import write_text
@@ -182,6 +183,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             }
             for row in rate_rows(report.decisions)
         ],
+        "checks": section(summary),
         "positions": _positions(report.decisions),
         "flagged": f"{FLAGGED * 100:g}",
         "shares": [
