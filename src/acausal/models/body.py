@@ -12,6 +12,8 @@ from acausal.schema import AnswerFormat, EndpointKind, ModelConfig
 
 ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,160} "."'
 """Free text of one sentence: keeps a small model from rambling into its token limit."""
+QUOTATION = r"root ::= [A-Z] [^\n]{10,320}"
+"""Free text of a question beside the game: room for the longest wording of a condition, which takes two sentences."""
 PERCENTAGE = 'root ::= "100" | [1-9] [0-9] | [0-9]'
 TOP_LOGPROBS = 20
 """Alternatives asked for beside each token: the most that OpenAI gives."""
@@ -51,7 +53,7 @@ def _answer_format(answer_format: AnswerFormat, request: Request) -> dict[str, A
     choices, is_number = request.choices, request.elicit is Elicit.probability
     if answer_format is AnswerFormat.grammar:
         if not choices:
-            return {"grammar": ONE_SENTENCE}
+            return {"grammar": QUOTATION if request.place.purpose is Purpose.CHECK else ONE_SENTENCE}
         words = " | ".join(json.dumps(choice) for choice in choices)  # GBNF quotes literals as JSON does
         return {"grammar": PERCENTAGE if is_number else f"root ::= {words}"}
     # Under logprobs the label must come first: a JSON frame would stand before the token that is to be read.
