@@ -15,15 +15,14 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from acausal.check_rules import check_checks
 from acausal.condition_rules import check_condition
 from acausal.disclosure import in_force
 from acausal.encounters import check_evolution, check_matching
 from acausal.errors import ConfigError
-from acausal.game import GameKind
 from acausal.game_schema import check_power, check_stakes
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 from acausal.spelling import nearest as nearest
-from acausal.treatment import Claim, Linkage
 
 OPERATIONAL = (
     *("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "preflight", "roster"),
@@ -184,7 +183,7 @@ def check(config: Config) -> None:
     _check_labels(config)
     check_stakes(config.game.stakes)
     check_power(config.game.power, config.game.kind)
-    _check_checks(config)
+    check_checks(config)
     _ = config.payoffs
 
 
@@ -217,24 +216,6 @@ def _check_numbers(config: Config) -> None:
         value = getattr(config.budget, cap)
         if value is not None and value < 0:
             raise ConfigError(f"budget.{cap} must not be negative, but is {value}: null lifts the cap")
-
-
-def _check_checks(config: Config) -> None:
-    if not config.checks.any:
-        return
-    if config.game.kind is GameKind.public_goods:
-        raise ConfigError(
-            "the questions of checks speak of one co-player, but game.kind is public_goods, which all play at once: "
-            "set checks.comprehension, .manipulation, .beliefs and .canary to false, or choose a game of pairs"
-        )
-    condition = config.condition
-    silent = condition.claim is Claim.none and condition.linkage is Linkage.none and not condition.discloses
-    if config.checks.manipulation and condition.disclosure and silent:
-        raise ConfigError(
-            f"checks.manipulation compares what agents recall with what condition {condition.name!r} declares, but it "
-            "tells them condition.disclosure and declares nothing: set condition.claim or condition.linkage to what "
-            "that says, or checks.manipulation=false"
-        )
 
 
 def _check_labels(config: Config) -> None:

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acausal.report.checks import check_metrics
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
@@ -276,22 +278,10 @@ def _scalars(summary: Mapping[str, Any]) -> dict[str, float]:
                 flat = figures | {"retries": sum(figures["retries"].values())}
                 numbers |= {f"{name}/{model}": float(flat[name]) for name in flat if _is_number(flat[name])}
         elif key == "checks":
-            numbers |= _checks(value)
+            numbers |= {name: float(found) for name, found in check_metrics(value).items() if _is_number(found)}
         elif _is_number(value):
             numbers["cooperation_rate_overall" if key == "cooperation_rate" else key] = float(value)
     return numbers
-
-
-def _checks(checks: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of the questions beside the game, under `checks/…`: whole, and `checks/q1/<model>` and so on."""
-    found: dict[str, Any] = dict(checks)
-    for name in ("comprehension", "manipulation"):
-        found |= {f"{name}/{model}": share for model, share in checks[f"{name}_by_model"].items()}
-    for belief in checks["beliefs"]:
-        found |= {f"{name}/{belief['model']}": belief[name] for name in ("q1", "q0", "edt_score")}
-    for shift in checks["canary"]:
-        found[f"canary_changed_{shift['stage']}/{shift['model']}"] = shift["changed"]
-    return {f"checks/{name}": float(value) for name, value in found.items() if _is_number(value)}
 
 
 def _is_number(value: object) -> bool:

@@ -33,6 +33,8 @@ _OF_LINK = re.compile(
     re.IGNORECASE,
 )
 _MUDDLED, _FORGETFUL, _BELIEVER = "muddled", "forgetful", "superrational"
+OTHERWISE_COOPERATIVE = (_MUDDLED, _FORGETFUL)
+"""Two that cooperate with everybody: one is wrong on every payoff, the other on all that it was told."""
 
 
 def answered_beside(

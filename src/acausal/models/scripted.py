@@ -21,7 +21,7 @@ from acausal.config import nearest
 from acausal.design.seeds import placed_seed
 from acausal.errors import ModelRejected
 from acausal.game import Action
-from acausal.models.quizzed import answered_beside
+from acausal.models.quizzed import OTHERWISE_COOPERATIVE, answered_beside
 from acausal.records import Message
 
 NO_GAME = "I find no game in this message that I know how to play."
@@ -106,19 +106,9 @@ def superrational(question: Question) -> str:
     return _answer(question, rule, best if _are_all_alike(told) else Action.DEFECT)
 
 
-def muddled(question: Question) -> str:
-    """Cooperates with everybody, and takes every row of the payoffs for another one when it is quizzed on them."""
-    return always_c(question)
-
-
-def forgetful(question: Question) -> str:
-    """Cooperates with everybody, and remembers something else than it was told when it is asked."""
-    return always_c(question)
-
-
 PERSONAS: Mapping[str, Persona] = {
-    persona.__name__: persona for persona in (always_c, always_d, coin, tit_for_tat, superrational, muddled, forgetful)
-}
+    persona.__name__: persona for persona in (always_c, always_d, coin, tit_for_tat, superrational)
+} | dict.fromkeys(OTHERWISE_COOPERATIVE, always_c)
 
 
 FAIR = frozenset({"coin"})

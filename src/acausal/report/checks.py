@@ -130,6 +130,18 @@ def _points(value: float | None, half_width: float | None) -> str:
     return f"{value:+.2f} points" if half_width is None else f"{value:+.2f} ± {half_width:.2f} points"
 
 
+def check_metrics(checks: Mapping[str, Any]) -> dict[str, Any]:
+    """What MLflow shows under `checks/…`, where it is a number: totals, and `checks/q1/<model>` and so on."""
+    found: dict[str, Any] = dict(checks)
+    for name in ("comprehension", "manipulation"):
+        found |= {f"{name}/{model}": share for model, share in checks[f"{name}_by_model"].items()}
+    for belief in checks["beliefs"]:
+        found |= {f"{name}/{belief['model']}": belief[name] for name in ("q1", "q0", "edt_score")}
+    for shift in checks["canary"]:
+        found[f"canary_changed_{shift['stage']}/{shift['model']}"] = shift["changed"]
+    return {f"checks/{name}": value for name, value in found.items()}
+
+
 def section(summary: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[Mapping[str, str]]]]:
     """Sentences and tables of a report's section; empty where nothing was asked beside the game."""
     checks = summary.get("checks")
