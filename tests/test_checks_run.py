@@ -220,6 +220,14 @@ def test_an_estimate_counts_and_prices_checks_on_a_line_of_their_own(
     assert left.calls == 0
 
 
+def test_whoever_is_quizzed_first_has_one_step_more(scripted: Callable[..., Config]) -> None:
+    def steps(*overrides: str) -> int:
+        return estimate(scripted(*FOUR, *QUIET, *overrides), {}).steps
+
+    assert steps(*ALL) == steps("checks.beliefs=true", "checks.order=before") == steps() + 1
+    assert steps(*ALL, "checks.order=after") == steps("checks.manipulation=true", "checks.canary=true") == steps()
+
+
 def test_a_budget_stops_checks_too_and_the_same_command_goes_on(
     scripted: Callable[..., Config], tmp_path: Path
 ) -> None:

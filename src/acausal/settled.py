@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from acausal.design.checks import quizzed_before
 from acausal.design.matching import meetings_of
 from acausal.design.parsing import read_strategy
 from acausal.design.population import population, seat_seed
@@ -78,10 +79,13 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
 def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
     """How many calls must still follow one another: the agent that has most of its chain before it decides.
 
-    An agent writes a strategy, then decides, match after match where it is shown its earlier ones, else at once.
+    An agent writes a strategy, then decides, match after match where it is shown its earlier ones, else at once. What
+    it is asked before that is one step, since it is asked all at once.
     """
     places = _Places(config)
     done: Counter[tuple[int, int, int, Purpose]] = Counter()
+    answered = {(call.place.replicate, call.place.agent) for call in record if call.place.purpose is Purpose.CHECK}
+    first = places.quizzed - answered
     for call in record:
         place = call.place
         if place.sample > 1 or place.ask > 1 or place.purpose is Purpose.CHECK:
@@ -98,7 +102,7 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
             decisions = matches - done[replicate, agent, round_, Purpose.DECISION]
             steps += decisions if config.condition.shows.own_matches else min(1, decisions)
             steps += config.protocol.strategy is not None and not done[replicate, agent, round_, Purpose.STRATEGY]
-        return steps
+        return steps + ((replicate, agent) in first)
 
     agents = range(1, config.num_agents + 1)
     return max(left(replicate, agent) for replicate in range(1, config.replicates + 1) for agent in agents)
@@ -111,6 +115,18 @@ class _Places:
         self._config = config
         self._slots: dict[int, list[str]] = {}
         self._matches: dict[tuple[int, int], dict[int, int]] = {}
+
+    @property
+    def quizzed(self) -> set[tuple[int, int]]:
+        """(replicate, agent) of those that are asked something before they decide."""
+        if not (self._config.checks.comprehension or self._config.checks.beliefs):
+            return set()
+        return {
+            (replicate, agent)
+            for replicate in range(1, self._config.replicates + 1)
+            for agent, is_first in quizzed_before(self._config, replicate).items()
+            if is_first
+        }
 
     def slots(self, replicate: int) -> list[str]:
         """Slot of each agent in the first round, by id."""
