@@ -120,7 +120,7 @@ def test_power_counts_in_the_quiz_where_it_is_told(composed: Callable[..., Confi
     question = agent_questions(told, Prompts(told), power=120.0)[0]
     assert question.expected == "3.6"
     assert (
-        "points do you get, your power included? Reply with one number: 3.6, 0, 6 or 1.2."
+        "points do you get, your power included? Reply with one number: 0, 1.2, 3.6 or 6."
         in question.messages[1].content
     )
     assert set(answers("coin", told, power=120.0).values()) == {True}
@@ -252,7 +252,9 @@ def test_yes_and_no_and_the_numbers_change_places_with_the_options(composed: Cal
         " ".join(question.messages[1].content for question in agent_questions(config, Prompts(config, 1, variant)))
         for variant in variants(config)
     ]
-    assert {("YES or NO" in text, "3, 0, 5 or 1" in text) for text in asked} == {(a, b) for a in (0, 1) for b in (0, 1)}
+    assert {("YES or NO" in text, "0, 1, 3 or 5." in text) for text in asked} == {
+        (a, b) for a in (0, 1) for b in (0, 1)
+    }
 
 
 def test_what_speaks_of_one_other_refuses_public_goods(composed: Callable[..., Config]) -> None:

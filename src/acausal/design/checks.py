@@ -142,8 +142,9 @@ def _quiz(config: Config, prompts: Prompts, power: float) -> list[CheckQuestion]
     words, labels, payoffs = config.checks.words, prompts.labels, config.payoffs
     times, counted = _power_counted(config, power)
     points = {(own, other): number(payoffs.payoff(own, other) * times) for own, other in product(Action, Action)}
-    first = prompts.variant.payoff_order
-    numbers = tuple(dict.fromkeys(points[pair] for pair in product((first, first.other), (first, first.other))))
+    # By size, so that no number stands in the place of its row; which end comes first goes with the rows.
+    falls = prompts.variant.payoff_order is Action.DEFECT
+    numbers = tuple(sorted(set(points.values()), key=float, reverse=falls))
     single = not any(" " in label for label in labels.values())
     options = " or ".join(labels.values())
     form = f"Reply with {'one word' if single else 'the name of the choice alone'}, {options}."
