@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import multiprocessing
@@ -29,8 +30,9 @@ from acausal.models.faults import Fault
 from acausal.models.recorded import recorded_calls
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.outputs import CHECKS_TABLE
+from acausal.play.tournament import play_tournament
 from acausal.process import Process
-from acausal.records import Purpose
+from acausal.records import Check, Place, Purpose, Reply, Request
 from acausal.report.price_table import price_lines
 from acausal.schema import Config, ReplayMode
 from acausal.status import ExitCode
@@ -130,30 +132,37 @@ def test_checks_are_counted_apart_and_shown(scripted: Callable[..., Config], tmp
     assert metrics["checks/q1/scripted/muddled"] == 0.5
 
 
-def test_one_half_of_the_agents_is_quizzed_before_any_of_its_calls(
-    scripted: Callable[..., Config], tmp_path: Path
-) -> None:
-    cell(scripted(*FOUR, *QUIET, *ALL), tmp_path)
-    first: dict[tuple[int, int], dict[bool, int]] = {}
-    last: dict[tuple[int, int], int] = {}
-    for number, line in enumerate(ledger_of(tmp_path)):
-        place = line["replicate"], line["agent"]
-        quiz = is_check(line) and not line["question"].startswith("manipulation")
-        if line["agent"] and (quiz or not is_check(line)):
-            first.setdefault(place, {}).setdefault(quiz, number)
-        if quiz:
-            last[place] = number
-    table = checks_of(tmp_path)
-    quizzes = table[table.check.isin(["comprehension", "beliefs"])]
-    before = quizzes.groupby(["replicate", "agent"]).before_decision.first()
-    assert before.sum() == 4
-    assert not table[table.check == "manipulation"].before_decision.any()
-    for place, is_before in before.items():
-        where = tuple(map(int, place))
-        if is_before:
-            assert last[where] < first[where][False]  # type: ignore[index]
-        else:
-            assert first[where][False] < first[where][True]  # type: ignore[index]
+class Reluctant:
+    """A model that takes longer over what is asked beside the game than over the game."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Place]] = []
+
+    async def complete(self, request: Request) -> Reply:
+        self.events.append(("asked", request.place))
+        if request.place.purpose is Purpose.CHECK:
+            for _ in range(200):
+                await asyncio.sleep(0)
+        self.events.append(("answered", request.place))
+        text = request.choices[0] if request.choices else "I wait and see."
+        return Reply(str(request.place), "m", "m", False, text, finish_reason="stop")
+
+
+def test_one_half_of_the_agents_is_quizzed_before_any_of_its_calls(scripted: Callable[..., Config]) -> None:
+    model = Reluctant()
+    config = scripted(*FOUR, *ALL, "replicates=1")
+    record = asyncio.run(play_tournament(config, model, 1))
+    before = {check.agent: check.before_decision for check in record.checks if check.check is Check.COMPREHENSION}
+    assert Counter(before.values()) == {True: 2, False: 2}
+    for agent, is_before in before.items():
+        own = [(what, place) for what, place in model.events if place.agent == agent]
+        quiz = [n for n, (_, place) in enumerate(own) if place.question.startswith(("comprehension", "beliefs"))]
+        recall = [n for n, (_, place) in enumerate(own) if place.question.startswith("manipulation")]
+        first_round = [n for n, (_, place) in enumerate(own) if place.purpose is not Purpose.CHECK and place.round == 1]
+        assert (max(quiz) < min(first_round)) if is_before else (max(first_round) < min(quiz))
+        assert max(first_round) < min(recall)
+    stages = [place.question.split("/")[1] for what, place in model.events if what == "asked" and not place.agent]
+    assert stages == [stage for stage in ("start", "middle", "end") for _ in "ab"]
 
 
 def test_a_misled_arm_is_said_not_to_have_received_its_treatment(

@@ -12,8 +12,13 @@ from acausal.schema import AnswerFormat, EndpointKind, ModelConfig
 
 ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,160} "."'
 """Free text of one sentence: keeps a small model from rambling into its token limit."""
-QUOTATION = r"root ::= [A-Z] [^\n]{10,320}"
-"""Free text of a question beside the game: room for the longest wording of a condition, which takes two sentences."""
+QUOTATION = r"""root ::= sentence (" " sentence)?
+sentence ::= [A-Z] [^\n.]+ ("." [0-9] [^\n.]*)* "."
+"""
+"""Free text of a question beside the game: room for the longest wording of a condition, which takes two sentences.
+
+No number bounds them: llama.cpp spends minutes on a grammar that counts to 300. What rambles is cut off, and illegible.
+"""
 PERCENTAGE = 'root ::= "100" | [1-9] [0-9] | [0-9]'
 TOP_LOGPROBS = 20
 """Alternatives asked for beside each token: the most that OpenAI gives."""
