@@ -45,3 +45,20 @@ class Payoffs:
         if own is Action.COOPERATE:
             return self.reward if other is Action.COOPERATE else self.sucker
         return self.temptation if other is Action.COOPERATE else self.punishment
+
+
+@dataclass
+class HorizonConfig:
+    """How many turns a match has."""
+
+    turns: int = 1
+    """Turns that are certain; all there are where `continuation` is null."""
+    continuation: float | None = None
+    """Probability, in (0, 1), with which a match goes on after each turn from the last certain one on."""
+    told: bool = True
+    """Whether agents are told of it; that there are turns they see in any case."""
+
+    @property
+    def several(self) -> bool:
+        """Whether a match may have more than one turn."""
+        return self.turns > 1 or self.continuation is not None

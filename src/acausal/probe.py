@@ -65,7 +65,8 @@ def probe(
 async def _ask(config: Config, client: Client) -> None:
     asker = Asker(config, Prompts(config), client)
     agents = population(config.seats, seed=seat_seed(config.seed, 1), power=config.game.power)
-    first = _first(agents, config.probe, lambda agent: agent.model)
+    asked = [agent for agent in agents if not config.plays_by_rule(agent.model)]
+    first = _first(asked, config.probe, lambda agent: agent.model)
     strategies: dict[int, StrategyRecord] = {}
     if config.protocol.strategy is not None:
         written = await _all(asker.strategy(agent, 1, 1) for agent in first)

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from acausal.design.horizon import decisions_by_slot
 from acausal.game import Action
 from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
@@ -53,7 +54,7 @@ class Tally:
         self.unpriced += reply.error is None and reply.cost_usd is None
 
     def count_match(self, match: MatchRecord) -> None:
-        """Add one match and its two decisions."""
+        """Add one match and its decisions."""
         self.matches += 1
         for decision in match.decisions:
             self.decisions[decision.agent_model] += 1
@@ -78,8 +79,12 @@ class Progress:
     """Counts a cell's events and shows them. Use as a context manager around the play.
 
     Args:
-        config: The cell: what is to come is computed from it.
+        config: The cell: what is to come is computed from it. A match that ends early, at a turn without both actions,
+            leaves its later calls unmade.
         console: Where to show it.
+
+    Raises:
+        ConfigError: A match is drawn with more turns than any may have.
     """
 
     def __init__(self, config: Config, console: Console) -> None:
@@ -95,8 +100,10 @@ class Progress:
         self._matches_per_round = agents * (agents - 1) // 2
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        strategies = agents if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * (strategies + 2 * self._matches_per_round)
+        by_slot = decisions_by_slot(config)
+        asked = [slot for slot in by_slot if not config.plays_by_rule(slot)]
+        strategies = sum(config.seats[slot] for slot in asked) if config.protocol.strategy is not None else 0
+        self._total_calls = rounds * strategies + sum(by_slot[slot] for slot in asked)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

@@ -43,12 +43,16 @@ class Place:
     match: int | None = None
     """Number of the match within the round; None for a strategy."""
     coplayer: int | None = None
+    turn: int = 1
+    """Of the match, from 1; 1 for a strategy too."""
 
     @property
     def in_words(self) -> str:
-        """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`."""
+        """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`; the turn where it is not the first."""
         words = f"replicate {self.replicate}, round {self.round}, agent {self.agent}, {self.purpose}"
-        return words if self.match is None else f"{words}, match {self.match} with agent {self.coplayer}"
+        if self.match is not None:
+            words += f", match {self.match} with agent {self.coplayer}"
+        return words if self.turn == 1 else f"{words}, turn {self.turn}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +153,16 @@ class Decision:
     status: Status
     p_cooperate: float | None
     payoff: float | None
-    """Points; None when either action of the match is missing: the match is void."""
+    """Points; None when either action of the turn is missing: the turn is void."""
     power: float
-    call_key: str
-    """The call that made the decision, or the strategy call whose failure left nothing to decide with."""
+    call_key: str | None
+    """The call that made the decision, or the strategy call whose failure left nothing to decide with; None where a
+    rule decided.
+    """
     reason: str | None
     """Why there is no action; None when there is one."""
+    turn: int = 1
+    """Of the match, from 1."""
 
     @property
     def counts(self) -> bool:
@@ -164,17 +172,23 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class MatchRecord:
-    """Two agents, one turn."""
+    """Two agents, one turn or several."""
 
     replicate: int
     round: int
     matchday: int
     match: int
-    decisions: tuple[Decision, Decision]
+    decisions: tuple[Decision, ...]
+    """Two a turn, in the order of the turns and always the same agent first."""
+
+    @property
+    def turns(self) -> tuple[tuple[Decision, Decision], ...]:
+        """The two decisions of each turn that was played."""
+        return tuple(zip(self.decisions[::2], self.decisions[1::2], strict=True))
 
     @property
     def is_void(self) -> bool:
-        """Whether an action is missing, so that nobody scores and nothing is shown."""
+        """Whether an action is missing: in that turn, the last, nobody scores and nothing is shown."""
         return any(decision.action is None for decision in self.decisions)
 
 

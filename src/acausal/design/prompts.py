@@ -22,12 +22,14 @@ _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 @dataclass(frozen=True, slots=True)
 class PastMatch:
-    """An earlier match of this round, as its own agent saw it."""
+    """An earlier match of this round, or one turn of it, as its own agent saw it."""
 
     coplayer: str
     """Anonymous id, fresh in each (agent, round)."""
     own: Action
     other: Action
+    turn: int = 1
+    """Of the match, from 1."""
 
 
 class Prompts:
@@ -50,6 +52,8 @@ class Prompts:
             "punishment": game.payoffs.punishment,
             "sucker": game.payoffs.sucker,
             "points": points,
+            "percent": percent,
+            "horizon": game.horizon,
         }
         disclosure = self._compiled("condition.disclosure", config.condition.disclosure)
         self._words["disclosure"] = disclosure()
@@ -61,7 +65,9 @@ class Prompts:
         """The messages that ask for this round's strategy."""
         return self._messages(self._strategy())
 
-    def decision(self, *, strategy: str | None, history: Sequence[PastMatch], coplayer: str) -> tuple[Message, ...]:
+    def decision(
+        self, *, strategy: str | None, history: Sequence[PastMatch], coplayer: str, turns: Sequence[PastMatch] = ()
+    ) -> tuple[Message, ...]:
         """The messages that ask for one decision.
 
         Args:
@@ -69,12 +75,21 @@ class Prompts:
             history: The agent's own earlier matches of this round, in schedule order; empty where the condition
                 shows none.
             coplayer: Anonymous id of the co-player.
+            turns: The turns of this match so far.
         """
-        shown = [
-            {"coplayer": match.coplayer, "own": self.labels[match.own], "other": self.labels[match.other]}
-            for match in history
+        words = {"strategy": strategy, "coplayer": coplayer, "turn": len(turns) + 1}
+        return self._messages(self._decision(**words, history=self._shown(history), turns=self._shown(turns)))
+
+    def _shown(self, past: Sequence[PastMatch]) -> list[dict[str, object]]:
+        return [
+            {
+                "coplayer": match.coplayer,
+                "own": self.labels[match.own],
+                "other": self.labels[match.other],
+                "turn": match.turn,
+            }
+            for match in past
         ]
-        return self._messages(self._decision(strategy=strategy, history=shown, coplayer=coplayer))
 
     def _messages(self, user: str) -> tuple[Message, ...]:
         return (Message("system", self._system), Message("user", user))
@@ -102,6 +117,11 @@ class Prompts:
 def points(number: float) -> str:
     """A payoff in words: `3 points`, `1 point`, `0.5 points`."""
     return f"{number:g} point" if number == 1 else f"{number:g} points"
+
+
+def percent(probability: float) -> str:
+    """A probability in words: `90 %`."""
+    return f"{100 * probability:g} %"
 
 
 def anonymous_id(number: int) -> str:

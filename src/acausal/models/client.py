@@ -59,8 +59,8 @@ class Client:
         self._on_reply = on_reply
         self._on_remark = on_remark
         shared = (gates or Gates()).of(config)
-        self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.used_slots}
-        self._prices = {slot: price_of(config.models[slot], None) for slot in config.used_slots}
+        self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.asked_slots}
+        self._prices = {slot: price_of(config.models[slot], None) for slot in config.asked_slots}
         self.asked_anew = 0
         """Calls on record that a changed configuration made worthless."""
         self._budget = Budget(config.budget)

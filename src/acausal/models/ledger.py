@@ -23,8 +23,21 @@ MANIFEST = "ledger.json"
 
 def call_key(place: Place, body: Mapping[str, Any]) -> str:
     """The identity of a call: its place in the design and the full request, whatever server answers it."""
-    named = orjson.dumps([place, body], option=orjson.OPT_SORT_KEYS)
+    named = b"[%b,%b]" % (orjson.dumps(_named(place)), orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
     return hashlib.blake2b(named, digest_size=16).hexdigest()
+
+
+def _named(place: Place) -> dict[str, Any]:
+    """A place as its key has it: a first turn is named as matches of a single turn always were."""
+    named = {
+        "replicate": place.replicate,
+        "round": place.round,
+        "agent": place.agent,
+        "purpose": place.purpose,
+        "match": place.match,
+        "coplayer": place.coplayer,
+    }
+    return named if place.turn == 1 else named | {"turn": place.turn}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +260,7 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
             "purpose": place.purpose,
             "match": place.match,
             "coplayer": place.coplayer,
+            "turn": place.turn,
             "model": reply.model,
             "served_by": reply.served_by,
             "substituted": reply.substituted,
@@ -278,6 +292,7 @@ def _place(fields: Mapping[str, Any]) -> Place:
         Purpose(fields["purpose"]),
         fields["match"],
         fields["coplayer"],
+        fields.get("turn", 1),
     )
 
 

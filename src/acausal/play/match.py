@@ -1,6 +1,8 @@
-"""Two choices become a match."""
+"""Two choices become a turn, and turns a match."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from acausal.design.population import Agent
 from acausal.design.schedule import Fixture
@@ -10,7 +12,7 @@ from acausal.schema import Config
 
 
 class Scorer:
-    """Turns the choices of a match into its record, under the payoffs of one cell."""
+    """Turns the choices of a turn into its record, under the payoffs of one cell."""
 
     def __init__(self, config: Config, asker: Asker) -> None:
         self._config = config
@@ -18,15 +20,28 @@ class Scorer:
         self._asker = asker
 
     def record(
-        self, replicate: int, round_: int, fixture: Fixture, agents: tuple[Agent, Agent], choices: tuple[Choice, Choice]
+        self,
+        replicate: int,
+        round_: int,
+        fixture: Fixture,
+        agents: tuple[Agent, Agent],
+        turns: Sequence[tuple[Choice, Choice]],
     ) -> MatchRecord:
-        """The match; void, with nobody scoring, when an action is missing."""
-        first = self._decision(replicate, round_, fixture, agents, choices)
-        second = self._decision(replicate, round_, fixture, agents[::-1], choices[::-1])
-        return MatchRecord(replicate, round_, fixture.matchday, fixture.match, (first, second))
+        """The match; a turn is void, with nobody scoring, when an action is missing."""
+        decisions: list[Decision] = []
+        for turn, choices in enumerate(turns, start=1):
+            decisions.append(self._decision(replicate, round_, fixture, turn, agents, choices))
+            decisions.append(self._decision(replicate, round_, fixture, turn, agents[::-1], choices[::-1]))
+        return MatchRecord(replicate, round_, fixture.matchday, fixture.match, tuple(decisions))
 
     def _decision(
-        self, replicate: int, round_: int, fixture: Fixture, agents: tuple[Agent, ...], choices: tuple[Choice, ...]
+        self,
+        replicate: int,
+        round_: int,
+        fixture: Fixture,
+        turn: int,
+        agents: tuple[Agent, ...],
+        choices: tuple[Choice, ...],
     ) -> Decision:
         (agent, coplayer), (own, other) = agents, choices
         action, answer = own.reading.action, other.reading.action
@@ -52,6 +67,7 @@ class Scorer:
             power=agent.power,
             call_key=own.call_key,
             reason=own.reading.reason,
+            turn=turn,
         )
 
     def _model_type(self, slot: str) -> str:

@@ -38,9 +38,12 @@ DECISIONS = pa.schema(
         ("agent_model", _TEXT),
         ("coplayer_agent_model", _TEXT),
         ("reason", _TEXT),
+        ("turn", _COUNT),
     ]
 )
-"""A row per decision. `agent_model` differs from `model` only under a `sub_model`; `reason` says why action is null."""
+"""A row per decision. `agent_model` differs from `model` only under a `sub_model`; `reason` says why action is null;
+`call_key` is null where a rule decided.
+"""
 
 STRATEGIES = pa.schema(
     [
@@ -78,7 +81,7 @@ ROUNDS = pa.schema(
 
 def write_decisions(path: Path, decisions: Sequence[Decision]) -> None:
     """Write decisions.parquet, ordered by place: the same records give the same bytes."""
-    ordered = sorted(decisions, key=lambda d: (d.replicate, d.round, d.match, d.agent))
+    ordered = sorted(decisions, key=lambda d: (d.replicate, d.round, d.match, d.turn, d.agent))
     _write(path, DECISIONS, ordered)
 
 
