@@ -43,6 +43,7 @@ FENCES = {
     "hydra": ["config.py", "launch.py"],
     "omegaconf": ["schema.py", "config.py", "stored.py", "launch.py"],
     "yaml": ["stored.py"],
+    "axelrod": ["models/axelrod_players.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],
     "packaging": ["doctor/machine.py"],

@@ -298,11 +298,11 @@ def test_sampled_prompts_of_a_known_horizon_agree_with_played_ones(
 def test_sampled_prompts_of_a_drawn_horizon_have_the_same_calls_and_about_the_length(
     small: Callable[..., Config],
 ) -> None:
-    config = small("game.horizon.continuation=0.8", "replicates=40")
+    config = small("game.horizon.continuation=0.6", "replicates=12")
     sampled, rendered = workload(config, played_up_to=0), workload(config, played_up_to=10**6)
     for kind, load in rendered.items():
         assert (sampled[kind].calls, sampled[kind].quotes) == (load.calls, load.quotes)
-        assert sampled[kind].most_bytes == pytest.approx(load.most_bytes, rel=0.1)
+        assert sampled[kind].most_bytes == pytest.approx(load.most_bytes, rel=0.15)
 
 
 def settled_of(config: Config, calls: Iterable[RecordedCall]) -> int:
