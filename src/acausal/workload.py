@@ -105,9 +105,9 @@ class _Tally:
 class _Recorder:
     """A model that answers with placeholders and measures what it was asked."""
 
-    def __init__(self, config: Config, action: Action) -> None:
+    def __init__(self, config: Config, label: str) -> None:
         self._models = config.models
-        self._label = Prompts(config).labels[action]
+        self._label = label
         self.tallies: defaultdict[Kind, _Tally] = defaultdict(_Tally)
 
     async def complete(self, request: Request) -> Reply:
@@ -147,7 +147,7 @@ def _rules(config: Config, action: Action) -> dict[str, Rule]:
 
 async def _played(config: Config, action: Action) -> Mapping[Kind, _Tally]:
     """The cell, played in full as far as its replicates differ."""
-    recorder = _Recorder(config, action)
+    recorder = _Recorder(config, Prompts(config).labels[action])
     for replicate in range(1, _to_play(config) + 1):
         await play_tournament(config, recorder, replicate, rules=_rules(config, action))
     total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
@@ -165,7 +165,7 @@ async def _sampled(config: Config, action: Action) -> Mapping[Kind, _Tally]:
             continue
         agent, strategy, times = Agent(1, slot), None, seats * config.num_rounds * config.replicates
         if config.protocol.strategy is not None:
-            recorder = _Recorder(config, action)
+            recorder = _Recorder(config, prompts.labels[action])
             strategy = await Asker(config, prompts, recorder, {}).strategy(agent, 1, 1)
             for kind, tally in recorder.tallies.items():
                 total[kind].add(tally, times)
@@ -204,7 +204,7 @@ class _Sampler:
         return _Tally(1, round(self.turns * first.bytes + growth), first.quotes, first.max_tokens)
 
     async def _asked(self, meeting: int, turn: int, past: int) -> _Tally:
-        recorder = _Recorder(self._config, self._action)
+        recorder = _Recorder(self._config, self._prompts.labels[self._action])
         asker = Asker(self._config, self._prompts, recorder, {})
         length = round(self.turns)
         history = [past_turn for number in range(1, past + 1) for past_turn in self._seen(number, length)]
