@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Protocol
@@ -15,6 +15,8 @@ from acausal.design.population import Agent
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.design.seeds import placed_seed
 from acausal.elicitation import Elicit
+from acausal.game import Action
+from acausal.models.classical import Player, Rule, Turns, rules_of
 from acausal.records import Message, Outcome, Place, Purpose, Reply, Request, Status, StrategyRecord
 from acausal.schema import Config
 
@@ -35,9 +37,9 @@ class Choice:
     served_by: str | None
     substituted: bool
     """True also when the strategy it follows was written by a substitute."""
-    call_key: str
-    variant: Variant
-    """The words and orders in which it was asked."""
+    call_key: str | None
+    variant: Variant | None
+    """The words and orders in which it was asked; None where a rule plays, which reads nothing."""
     messages_hash: str | None = None
     """Of what was asked first, without reminders; None when nothing was."""
     reasks: int = 0
@@ -47,9 +49,17 @@ class Choice:
 
 
 class Asker:
-    """Puts the questions of one cell to its models."""
+    """Puts the questions of one cell to its models, and its rules into their seats.
 
-    def __init__(self, config: Config, prompts: Prompts, model: Model) -> None:
+    Args:
+        rules: Slot → what plays there without being asked; None: as the models of the configuration say.
+
+    Raises:
+        ConfigError: A model of the configuration is a rule that does not exist.
+    """
+
+    def __init__(self, config: Config, prompts: Prompts, model: Model, rules: Mapping[str, Rule] | None = None) -> None:
+        self._rules = rules_of(config) if rules is None else rules
         self._config = config
         self._prompts = prompts
         self._model = model
@@ -69,6 +79,23 @@ class Asker:
     def deciding_slot(self, agent: Agent) -> str:
         """The slot that decides for an agent."""
         return deciding_slot(self._config, agent.model)
+
+    def player(self, agent: Agent, place: Place) -> Player | None:
+        """What plays a match for an agent by rule; None where a model is asked.
+
+        Args:
+            place: Of the agent's decision in the match, in whichever turn.
+        """
+        rule = self._rules.get(agent.model)
+        if rule is None:
+            return None
+        named = (place.replicate, place.round, agent.id, place.coplayer)
+        return rule.sit_down(placed_seed(self._config.seed, "rule", *named))
+
+    def played(self, agent: Agent, player: Player, turns: Turns) -> Choice:
+        """The action of a rule; there is no call behind it."""
+        reading = Reading(player(turns), Status.LEGIBLE, None)
+        return Choice(reading, self._config.models[agent.model].model_type, False, None, None)
 
     async def strategy(
         self, agent: Agent, replicate: int, round_: int, past: Sequence[PastRound] = ()
@@ -107,17 +134,19 @@ class Asker:
         history: Sequence[PastMatch],
         meeting: int,
         past: Sequence[PastRound] = (),
+        turns: Sequence[PastMatch] = (),
     ) -> Choice:
         """Ask an agent for its action in a match, as often as `samples` says; the first is the one on record.
 
         The first whatever became of it: taking the first legible one instead would select.
 
         Args:
-            place: Of the decision; names match and co-player.
+            place: Of the decision; names match, co-player and turn.
             strategy: What the agent wrote this round; None under a protocol without strategies.
             history: Its own earlier matches of this round, in schedule order.
             meeting: Number of this meeting among the agent's own of the round, from 1.
             past: The earlier rounds, of which the condition may show something.
+            turns: The turns of this match before; always shown.
         """
         variant = self.variant(place.replicate, agent.id)
         if strategy is not None and strategy.status is not Status.LEGIBLE:
@@ -131,6 +160,7 @@ class Asker:
             coplayer=anonymous_id(meeting),
             past=past,
             power=agent.power,
+            turns=turns,
         )
         samples = [replace(place, sample=number) for number in range(1, self._config.samples + 1)]
         first, *others = await asyncio.gather(*(self._sample(agent, each, variant, messages) for each in samples))
@@ -151,33 +181,43 @@ class Asker:
         choices, asked = tuple(prompts.labels.values()), messages
         for ask in range(1, self._config.max_reasks + 2):
             here = replace(place, ask=ask)
-            request = Request(here, slot, asked, choices, self._seed(here), self._config.elicit)
+            request = Request(here, slot, asked, choices, decision_seed(self._config, here), self._config.elicit)
             reply = await self._model.complete(request)
-            reading = self._read(reply, here, prompts)
+            reading = read_choice(self._config, prompts.labels, reply, here)
             if reading.outcome is not Outcome.ILLEGIBLE:
                 break
             asked = prompts.again(messages)
         asked_first = messages_hash(messages)
         return Choice(reading, reply.served_by, reply.substituted, reply.key, variant, asked_first, ask - 1)
 
-    def _read(self, reply: Reply, place: Place, prompts: Prompts) -> Reading:
-        if self._config.elicit is Elicit.probability:
-            chance = placed_seed(self._seed(place), "draw") / 2**31
-            return read_probability(reply, prompts.labels, chance=chance)
-        reading = read_decision(reply, prompts.labels)
-        if reading.action is None or self._config.elicit is Elicit.choice:
-            return reading
-        return replace(reading, p_cooperate=p_cooperate(reply.logprobs, prompts.labels))
 
-    def _seed(self, place: Place) -> int:
-        """The seed of a decision; samples and re-asks have seeds of their own."""
-        repeated = () if place.sample == place.ask == 1 else (place.sample, place.ask)
-        return placed_seed(
-            self._config.seed, "decision", place.replicate, place.round, place.agent, place.coplayer, *repeated
-        )
+def decision_seed(config: Config, place: Place) -> int:
+    """The seed of a decision; later turns, samples and re-asks have seeds of their own."""
+    later = () if place.turn == 1 else (place.turn,)
+    repeated = () if place.sample == place.ask == 1 else (place.sample, place.ask)
+    named = (place.replicate, place.round, place.agent, place.coplayer)
+    return placed_seed(config.seed, "decision", *named, *later, *repeated)
+
+
+def read_choice(config: Config, labels: Mapping[Action, str], reply: Reply, place: Place) -> Reading:
+    """What an agent chose at a place, as its reply was elicited.
+
+    Args:
+        labels: Action → its word, in the agent's own variant.
+    """
+    if config.elicit is Elicit.probability:
+        chance = placed_seed(decision_seed(config, place), "draw") / 2**31
+        return read_probability(reply, labels, chance=chance)
+    reading = read_decision(reply, labels)
+    if reading.action is None or config.elicit is Elicit.choice:
+        return reading
+    return replace(reading, p_cooperate=p_cooperate(reply.logprobs, labels))
 
 
 def deciding_slot(config: Config, slot: str) -> str:
-    """The slot that decides for agents of a slot: `sub_model` where strategies are delegated to one, else their own."""
-    delegated = config.protocol.strategy is not None
+    """The slot that decides for agents of a slot: `sub_model` where strategies are delegated to one, else their own.
+
+    A rule has no strategy to delegate.
+    """
+    delegated = config.protocol.strategy is not None and not config.plays_by_rule(slot)
     return config.sub_model if delegated and config.sub_model is not None else slot
