@@ -374,4 +374,12 @@ def test_a_cell_of_rules_alone_needs_no_model_and_no_key(composed: Callable[...,
     summary = json.loads((tmp_path / "o" / "summary.json").read_text())
     assert (summary["calls"], summary["cost_usd"], summary["decisions"]) == (0, 0, 36)
     assert math.isclose(summary["cooperation_rate_by_model"]["classical/defector"], 0)
+    assert {turns: rate["value"] for turns, rate in summary["cooperation_rate_by_turn"].items()} == {
+        "first": 6 / 12,
+        "later": 4 / 24,
+        "last": 2 / 12,
+    }
+    report = (tmp_path / "o" / "report.md").read_text()
+    assert "A match has 3 turns, which agents were told; what follows holds of one turn." in report
+    assert "Cooperation: 50.0 % in first turns (n 12), 16.7 % in later turns (n 24), 16.7 % in last turns" in report
     assert run(replace(config, replay=type(config.replay).strict), tmp_path / "o") == (ExitCode.DONE, "")
