@@ -167,6 +167,11 @@ def check(config: Config) -> None:
     _check_slots(config)
     _check_population(config)
     _check_models(config)
+    if config.protocol.is_compiled and config.protocol.strategy is None:
+        raise ConfigError(
+            "protocol.strategy and protocol.decision are both null, so nobody is ever asked: give one of them, "
+            "or choose protocol=delegated, direct or compiled"
+        )
     labels = config.game.labels
     if labels.cooperate.strip().casefold() == labels.defect.strip().casefold():
         raise ConfigError(f"game.labels must be two different words, but both are {labels.cooperate!r}")

@@ -151,6 +151,8 @@ def _prompts_as_seen(config: Config) -> list[tuple[str, str]]:
     strategy = None
     if config.protocol.strategy is not None:
         seen.append(("Asked for a strategy, once a round", _as_text(prompts.strategy())))
+        if config.protocol.is_compiled:
+            return seen
         strategy = "[the strategy that the agent wrote]"
     first = prompts.decision(strategy=strategy, history=(), coplayer=anonymous_id(1))
     return [*seen, ("Asked for a decision, in the first match of a round", _as_text(first))]

@@ -70,6 +70,8 @@ async def _ask(config: Config, client: Client) -> None:
     if config.protocol.strategy is not None:
         written = await _all(asker.strategy(agent, 1, 1) for agent in first)
         strategies = {record.agent: record for record in written}
+    if config.protocol.is_compiled:
+        return
     fixtures = schedule(len(agents), seed=placed_seed(config.seed, "schedule", 1, 1))
     places = {
         agent: Place(1, 1, agent, Purpose.DECISION, fixture.match, fixture.agents[1 - seat])

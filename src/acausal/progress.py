@@ -23,6 +23,7 @@ from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
 from acausal.report.rows import dollars, seconds
 from acausal.schema import Config, ProgressMode
+from acausal.workload import calls_per_round
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""
@@ -105,8 +106,7 @@ class Progress:
         self._matches_per_round = agents * (agents - 1) // 2
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        strategies = agents if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * (strategies + 2 * self._matches_per_round)
+        self._total_calls = rounds * calls_per_round(config)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

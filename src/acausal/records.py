@@ -63,6 +63,8 @@ class Request:
     """Labels among which the reply must choose; empty: free text of one sentence."""
     seed: int
     """Seed of this place, in [0, 2^31), sent where the model takes one."""
+    program: tuple[str, ...] = ()
+    """Labels, cooperation first, between which the reply must be a program that chooses; empty: it is none."""
 
     @property
     def characters(self) -> int:

@@ -60,7 +60,7 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
         if not is_strategy and (strategy := strategies.get(_author(place))) is not None:
             quoted = loads[kind].quotes / loads[kind].calls * len((strategy.reply.text or "").strip().encode())
         _settle(settled[kind], call, quoted)
-        if is_strategy and read_strategy(call.reply)[1] is not Status.LEGIBLE:
+        if is_strategy and decision in loads and read_strategy(call.reply)[1] is not Status.LEGIBLE:
             load, without = loads[decision], config.num_agents - 1
             settled[decision].calls += without
             settled[decision].prompt_bytes += without * load.least_bytes / load.calls
@@ -73,16 +73,17 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
     An agent writes a strategy, then decides, match after match where it is shown its earlier ones, else at once.
     """
     done: Counter[tuple[int, int, int, Purpose]] = Counter()
+    asked = 0 if config.protocol.is_compiled else config.num_agents - 1
     for call in record:
         place = call.place
         done[place.replicate, place.agent, place.round, place.purpose] += 1
         if place.purpose is Purpose.STRATEGY and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            done[place.replicate, place.agent, place.round, Purpose.DECISION] += config.num_agents - 1
+            done[place.replicate, place.agent, place.round, Purpose.DECISION] += asked
 
     def left(replicate: int, agent: int) -> int:
         steps = 0
         for round_ in range(1, config.num_rounds + 1):
-            decisions = config.num_agents - 1 - done[replicate, agent, round_, Purpose.DECISION]
+            decisions = asked - done[replicate, agent, round_, Purpose.DECISION]
             steps += decisions if config.condition.shows.own_matches else min(1, decisions)
             steps += config.protocol.strategy is not None and not done[replicate, agent, round_, Purpose.STRATEGY]
         return steps

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from acausal.design.population import Agent
+from acausal.design.program import constant, written
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.game import Action
 from acausal.models.body import chat_body
@@ -59,9 +60,7 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     Raises:
         ConfigError: A prompt does not render.
     """
-    agents = config.num_agents
-    per_round = agents * (agents - 1) + (agents if config.protocol.strategy is not None else 0)
-    count = _played if per_round * config.num_rounds <= played_up_to else _sampled
+    count = _played if calls_per_round(config) * config.num_rounds <= played_up_to else _sampled
     labels = sorted(Prompts(config).labels.items(), key=lambda label: len(label[1].encode()))
     least, most = (asyncio.run(count(config, action)) for action, _ in labels)
     return {
@@ -74,6 +73,13 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
         )
         for kind, tally in sorted(least.items(), key=lambda item: (item[0][0], item[0][1] is Purpose.DECISION))
     }
+
+
+def calls_per_round(config: Config) -> int:
+    """The calls of one round of one replicate, if every one is answered and legible."""
+    agents = config.num_agents
+    strategies = agents if config.protocol.strategy is not None else 0
+    return strategies if config.protocol.is_compiled else strategies + agents * (agents - 1)
 
 
 def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
@@ -100,7 +106,9 @@ class _Recorder:
 
     def __init__(self, config: Config, action: Action) -> None:
         self._models = config.models
-        self._label = Prompts(config).labels[action]
+        labels = Prompts(config).labels
+        self._label = labels[action]
+        self._program = written(constant(float(action is Action.COOPERATE)), labels)
         self.tallies: defaultdict[Kind, _Tally] = defaultdict(_Tally)
 
     async def complete(self, request: Request) -> Reply:
@@ -110,7 +118,8 @@ class _Recorder:
         size = text_bytes(body["messages"]) - quotes * len(PLACEHOLDER)
         ceiling = int(body.get("max_completion_tokens") or body["max_tokens"])
         self.tallies[request.slot, request.place.purpose].add(_Tally(1, size, quotes, ceiling))
-        text = PLACEHOLDER if request.place.purpose is Purpose.STRATEGY else self._label
+        strategy = self._program if request.program else PLACEHOLDER
+        text = strategy if request.place.purpose is Purpose.STRATEGY else self._label
         model = self._models[request.slot].model_type
         return Reply(key="", model=model, served_by=model, substituted=False, text=text, finish_reason="stop")
 
@@ -133,6 +142,8 @@ async def _sampled(config: Config, action: Action) -> Mapping[Kind, _Tally]:
             strategy = await Asker(config, prompts, recorder).strategy(agent, 1, 1)
             for kind, tally in recorder.tallies.items():
                 total[kind].add(tally, times)
+        if config.protocol.is_compiled:
+            continue
         asked: dict[int, _Tally] = {}
         for meeting in _depths(config.num_agents - 1):
             recorder = _Recorder(config, action)

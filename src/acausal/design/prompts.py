@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from acausal.design.program import outcome_keys
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Message
@@ -50,12 +51,17 @@ class Prompts:
             "punishment": game.payoffs.punishment,
             "sucker": game.payoffs.sucker,
             "points": points,
+            "shows_own_matches": config.condition.shows.own_matches,
+            "outcomes": [
+                {"key": key, "own": self.labels[own], "other": self.labels[other]}
+                for (own, other), key in outcome_keys(self.labels).items()
+            ],
         }
         disclosure = self._compiled("condition.disclosure", config.condition.disclosure)
         self._words["disclosure"] = disclosure()
         self._system = self._compiled("protocol.system", config.protocol.system)()
         self._strategy = self._compiled("protocol.strategy", config.protocol.strategy or "")
-        self._decision = self._compiled("protocol.decision", config.protocol.decision)
+        self._decision = self._compiled("protocol.decision", config.protocol.decision or "")
 
     def strategy(self) -> tuple[Message, ...]:
         """The messages that ask for this round's strategy."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from acausal.design.program import program_grammar, program_schema
 from acausal.records import Message, Place, Purpose, Request
 from acausal.schema import AnswerFormat, ModelConfig
 
@@ -36,14 +37,19 @@ def chat_body(model: ModelConfig, request: Request) -> dict[str, Any]:
         body["temperature"] = model.temperature
     if model.send_seed:
         body["seed"] = request.seed
-    body |= _answer_format(model.answer_format, request.choices)
+    body |= _answer_format(model.answer_format, request)
     return body | model.endpoint.params | model.custom_params
 
 
-def _answer_format(answer_format: AnswerFormat, choices: Sequence[str]) -> dict[str, Any]:
+def _answer_format(answer_format: AnswerFormat, request: Request) -> dict[str, Any]:
+    choices = request.choices
     if answer_format is AnswerFormat.grammar:
+        if request.program:
+            return {"grammar": program_grammar(request.program)}
         words = " | ".join(json.dumps(choice) for choice in choices)  # GBNF quotes literals as JSON does
         return {"grammar": f"root ::= {words}" if choices else ONE_SENTENCE}
+    if answer_format is AnswerFormat.json_schema and request.program:
+        return _json_schema("program", program_schema(request.program))
     if answer_format is AnswerFormat.json_schema and choices:
         schema = {
             "type": "object",
@@ -51,10 +57,9 @@ def _answer_format(answer_format: AnswerFormat, choices: Sequence[str]) -> dict[
             "required": ["action"],
             "additionalProperties": False,
         }
-        return {
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "decision", "strict": True, "schema": schema},
-            }
-        }
+        return _json_schema("decision", schema)
     return {}
+
+
+def _json_schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}}

@@ -47,7 +47,7 @@ class Scorer:
             scenario=self._config.scenario.name,
             action=action,
             status=own.reading.status,
-            p_cooperate=None,
+            p_cooperate=own.p_cooperate,
             payoff=self._payoffs.payoff(action, answer) if action is not None and answer is not None else None,
             power=agent.power,
             call_key=own.call_key,
