@@ -210,9 +210,7 @@ def _usual(purpose: Purpose, answer_format: AnswerFormat, is_compiled: bool) -> 
     return STRATEGY_TOKENS, 0
 
 
-def _tokens_out(
-    usual: tuple[int, int], load: Load, model: ModelConfig, listing: Listing | None, done: Settled
-) -> Span:
+def _tokens_out(usual: tuple[int, int], load: Load, model: ModelConfig, listing: Listing | None, done: Settled) -> Span:
     """Of one call."""
     ceiling = float(load.max_tokens)
     if done.measured:

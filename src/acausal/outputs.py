@@ -20,6 +20,7 @@ from acausal.play.tournament import TournamentRecord
 from acausal.records import Decision, Message, StrategyRecord
 from acausal.report.document import CellReport, write_report
 from acausal.report.figures import write_figures
+from acausal.report.programs import program_rows
 from acausal.report.tables import write_decisions, write_json, write_rounds, write_strategies
 from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
@@ -141,6 +142,7 @@ def _cell_report(config: Config, results: Results, figures: Sequence[Path], comm
         fingerprint=fingerprint(identity(config)),
         command=command,
         failures=dict(why_missing(results.decisions).most_common()),
+        programs=program_rows(results.strategies, Prompts(config).labels) if config.protocol.is_compiled else (),
     )
 
 

@@ -63,7 +63,7 @@ def move(program: Program, history: Sequence[Outcome], seed: int) -> Action:
 
 def outcome_keys(labels: Mapping[Action, str]) -> dict[Outcome, str]:
     """Outcome → its key in `after`: `CD`, or `Option A/Option B` where both labels begin with the same letter."""
-    initials = {action: label.strip()[0].upper() for action, label in labels.items()}
+    initials = {action: _initial(label) for action, label in labels.items()}
     if len(set(initials.values())) == len(Action):
         return {(own, other): initials[own] + initials[other] for own, other in OUTCOMES}
     return {(own, other): f"{labels[own]}/{labels[other]}" for own, other in OUTCOMES}
@@ -205,6 +205,11 @@ def _probability(value: object, labels: Mapping[Action, str], where: str) -> flo
     if not 0 <= value <= 1:
         raise _NoProgram(f"{where} is no probability from 0 to 1")
     return float(value)
+
+
+def _initial(label: str) -> str:
+    first = label.strip()[0]
+    return first.upper() if len(first.upper()) == 1 else first
 
 
 def _short(word: str) -> str:

@@ -15,6 +15,7 @@ from acausal.analysis.rates import cooperation_rate, cross_model, legible_share,
 from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
+from acausal.report.programs import ProgramRow
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
 from acausal.report.tables import write_text
 
@@ -59,6 +60,8 @@ class CellReport:
     command: str
     failures: Mapping[str, int]
     """Why actions are missing → how many."""
+    programs: Sequence[ProgramRow] = ()
+    """What agents wrote under protocol=compiled."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:
