@@ -28,7 +28,7 @@ from acausal.schema import Config
 PLACEHOLDER = "I will choose what I would want every other participant to choose in my place."
 """A strategy that no model writes, so that it is found again in the prompts that quote it."""
 PLAYED_UP_TO = 5_000
-"""Calls of one replicate: rendering them all takes about a second."""
+"""Strategies and decisions of one replicate: rendering them all takes about a second."""
 DEPTHS = 48
 """Depths of history at which the decisions of a large cell are rendered; between them the text grows evenly."""
 
@@ -55,12 +55,14 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     """The calls of a cell if every one is answered and legible; starts an event loop of its own.
 
     Args:
-        played_up_to: Calls of one replicate up to which it is played in full rather than sampled.
+        played_up_to: Strategies and decisions of one replicate up to which it is played in full rather than sampled.
 
     Raises:
         ConfigError: A prompt does not render.
     """
-    count = _played if calls_per_round(config) * config.num_rounds <= played_up_to else _sampled
+    agents = config.num_agents
+    per_round = agents * (agents - 1) + (agents if config.protocol.strategy is not None else 0)
+    count = _played if per_round * config.num_rounds <= played_up_to else _sampled
     labels = sorted(Prompts(config).labels.items(), key=lambda label: len(label[1].encode()))
     least, most = (asyncio.run(count(config, action)) for action, _ in labels)
     return {
