@@ -28,10 +28,9 @@ from acausal.game import Action
 from acausal.models.body import ONE_SENTENCE, chat_body
 from acausal.models.faults import Fault
 from acausal.models.recorded import recorded_calls
-from acausal.models.scripted import PERSONAS
+from acausal.models.scripted import PERSONAS, Question
 from acausal.models.simulator import SimulatorSettings
 from acausal.outputs import TABLES
-from acausal.play.agent import Asker
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.process import Process
 from acausal.records import Decision, Place, Purpose, Request, Status
@@ -113,18 +112,13 @@ def test_one_call_per_agent_and_round_decides_everything(scripted: Callable[...,
 def test_a_rule_decides_alike_as_a_program_and_when_it_is_asked_each_time(
     scripted: Callable[..., Config], tmp_path: Path, persona: str, told: list[str]
 ) -> None:
-    others = ["models.b.model_type=scripted/tit_for_tat", f"models.a.model_type=scripted/{persona}"]
-    distribution = [
-        "num_agents=6",
-        "scenario.model_distribution={a: 2, b: 3, c: 1}",
-        "models.c.model_type=scripted/always_d",
-    ]
+    rules = persona, "tit_for_tat", "always_d"
+    others = [f"models.{slot}.model_type=scripted/{name}" for slot, name in zip("abc", rules, strict=True)]
     for protocol in ("compiled", "delegated"):
-        config = scripted(f"protocol={protocol}", *distribution, "num_rounds=2", *others, *told, *QUIET)
+        config = scripted(f"protocol={protocol}", "scenario=diverse_3_3_4", "num_rounds=1", *others, *told, *QUIET)
         assert ran(config, tmp_path / protocol)[0] is ExitCode.DONE
     assert moves(tmp_path / "compiled") == moves(tmp_path / "delegated")
-    assert len(ledger(tmp_path / "compiled")) == 12
-    assert len(ledger(tmp_path / "delegated")) == 72
+    assert (len(ledger(tmp_path / "compiled")), len(ledger(tmp_path / "delegated"))) == (10, 100)
 
 
 def test_a_coin_is_tossed_by_the_place_of_each_decision(scripted: Callable[..., Config]) -> None:
@@ -304,25 +298,7 @@ def test_nobody_to_ask_is_refused(composed: Callable[..., Config]) -> None:
 def test_personas_write_programs_in_the_words_of_the_game(scripted: Callable[..., Config], name: str) -> None:
     words = ["game.labels.cooperate=share", "game.labels.defect=steal", "condition=identity_only"]
     config = scripted(*COMPILED, *words)
-    labels = Prompts(config).labels
-
-    async def program() -> str:
-        asked: list[str] = []
-
-        class Speaker(ScriptedModel):
-            async def complete(self, request: Request) -> Any:
-                from acausal.models.scripted import Question
-
-                asked.append(PERSONAS[name](Question(request.messages, request.seed)))
-                self.answer = lambda _: asked[-1]
-                return await ScriptedModel.complete(self, request)
-
-        asker = Asker(config, Prompts(config), Speaker())
-        from acausal.design.population import Agent
-
-        assert (await asker.strategy(Agent(1, "a"), 1, 1)).status is Status.LEGIBLE
-        return asked[-1]
-
+    prompts = Prompts(config)
     returned = Program(1.0, {(own, other): float(other is C) for own, other in OUTCOMES})
     expected = {
         "always_c": constant(1.0),
@@ -331,7 +307,7 @@ def test_personas_write_programs_in_the_words_of_the_game(scripted: Callable[...
         "tit_for_tat": returned,
         "superrational": constant(1.0),
     }
-    assert asyncio.run(program()) == written(expected[name], labels)
+    assert PERSONAS[name](Question(prompts.strategy(), 0)) == written(expected[name], prompts.labels)
 
 
 def test_the_report_shows_the_question_and_the_programs(scripted: Callable[..., Config], tmp_path: Path) -> None:
