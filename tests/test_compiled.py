@@ -18,8 +18,9 @@ from small_cell import play as play_over_http
 from test_play import ScriptedModel
 
 from acausal.config import identity
+from acausal.design.population import Agent
 from acausal.design.program import OUTCOMES, Outcome, Program, constant, move, program_grammar, program_schema, written
-from acausal.design.prompts import Prompts
+from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.design.seeds import placed_seed
 from acausal.errors import ConfigError
 from acausal.estimate import estimate
@@ -31,6 +32,7 @@ from acausal.models.recorded import recorded_calls
 from acausal.models.scripted import PERSONAS, Question
 from acausal.models.simulator import SimulatorSettings
 from acausal.outputs import TABLES
+from acausal.play.agent import Asker, Choice
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.process import Process
 from acausal.records import Decision, Place, Purpose, Request, Status
@@ -163,6 +165,22 @@ def test_a_program_sees_the_matches_that_a_prompt_would_show(scripted: Callable[
     assert by_outcome == ({None, "CC", "CD", "DC", "DD"} if shows else {None})
 
 
+@pytest.mark.parametrize("shows", [True, False])
+def test_what_the_condition_hides_no_program_reacts_to(scripted: Callable[..., Config], shows: bool) -> None:
+    config = scripted("protocol=compiled", f"condition.shows.own_matches={shows}")
+    program = Program(1.0, dict.fromkeys(OUTCOMES, 0.0))
+    asker = Asker(config, Prompts(config), ScriptedModel(lambda _: written(program, LABELS)))
+
+    async def second_meeting() -> Choice:
+        agent = Agent(1, "a")
+        strategy = await asker.strategy(agent, 1, 1)
+        place, past = Place(1, 1, 1, Purpose.DECISION, 2, 3), [PastMatch(anonymous_id(1), C, C)]
+        return await asker.decision(agent, place, strategy, past, 2)
+
+    choice = asyncio.run(second_meeting())
+    assert (choice.reading.action, choice.p_cooperate) == ((D, 0.0) if shows else (C, 1.0))
+
+
 def test_results_do_not_depend_on_reply_order(scripted: Callable[..., Config]) -> None:
     config = scripted("protocol=compiled", "num_rounds=2")
     delays = (
@@ -193,12 +211,21 @@ def test_illegible_programs_over_http_are_missing_with_their_reason(tmp_path: Pa
     assert "no strategy: after is no object" in (tmp_path / "report.md").read_text()
 
 
-def test_nothing_legible_is_no_estimate_and_nothing_is_left_to_ask(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault(text="I always cooperate."), "no JSON object"),
+        (Fault(finish_reason="length"), "finish_reason length"),
+        (Fault(text="I'm sorry, I cannot take part."), "the text declines to answer"),
+    ],
+    ids=["words", "cut off", "declined"],
+)
+def test_nothing_legible_is_no_estimate_and_nothing_is_left_to_ask(tmp_path: Path, fault: Fault, reason: str) -> None:
     config = paid(*COMPILED, "condition.shows.own_matches=true")
-    cell = play_over_http(config, tmp_path, faults=(Fault(text="I always cooperate."),))
+    cell = play_over_http(config, tmp_path, faults=(fault,))
     assert cell.code is ExitCode.NO_ESTIMATE
     assert "none of 24 decisions is legible" in cell.said
-    assert "24 of them: no strategy: no JSON object" in cell.said
+    assert f"24 of them: no strategy: {reason}" in cell.said
     record = recorded_calls(tmp_path, identity(config), settled=True)
     assert estimate(config, {}, record).calls == steps_left(config, record) == 0
 
