@@ -366,3 +366,12 @@ def test_many_programs_are_listed_by_how_often_they_were_written(scripted: Calla
     assert rows[-1] == ProgramRow(model, "5 others", 5)
     assert len(rows) == MOST_SHOWN + 1
     assert sum(row.agents for row in rows) == 19
+
+
+@pytest.mark.slow
+def test_embedded_models_are_held_to_the_format(composed: Callable[..., Config], tmp_path: Path) -> None:
+    pair = ["num_agents=2", "scenario.model_distribution={a: 1, b: 1}", "num_rounds=1"]
+    code, _ = ran(composed("protocol=compiled", *pair, *QUIET), tmp_path)
+    assert code is ExitCode.DONE
+    assert [line["finish_reason"] for line in ledger(tmp_path)] == ["stop", "stop"]
+    assert {decision.status for decision in decided(tmp_path)} == {Status.LEGIBLE}
