@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -197,7 +198,7 @@ def test_illegible_programs_over_http_are_missing_with_their_reason(tmp_path: Pa
     fault = Fault(model="claude", text='{"first": "COOPERATE", "after": "COOPERATE"}')
     cell = play_over_http(paid(*COMPILED), tmp_path, faults=(fault,))
     assert cell.code is ExitCode.DONE
-    assert len(cell.requests) == len(ledger(tmp_path)) == 8
+    assert len(cell.requests) == len(ledger(tmp_path)) == 4 + 4 * 3  # two re-asks for each that is none
     decisions = decided(tmp_path)
     lost = [decision for decision in decisions if decision.agent_model.startswith("anthropic")]
     assert len(lost) == 12
@@ -209,7 +210,9 @@ def test_illegible_programs_over_http_are_missing_with_their_reason(tmp_path: Pa
     others = [decision for decision in decisions if decision not in lost]
     assert {(d.status, d.p_cooperate, d.served_by) for d in others} == {(Status.LEGIBLE, 0.5, "openai/gpt-4")}
     assert all((d.payoff is None) == str(d.coplayer_agent_model).startswith("anthropic") for d in others)
-    assert "no strategy: after is no object" in (tmp_path / "report.md").read_text()
+    report = (tmp_path / "report.md").read_text()
+    assert "no strategy: after is no object" in report
+    assert "claude-3-sonnet-20240229 0 of 4 (8 re-asks), openai/gpt-4 4 of 4 (0 re-asks)." in report
 
 
 @pytest.mark.parametrize(
@@ -245,16 +248,20 @@ def test_the_format_is_demanded_of_models_that_can_be_held_to_it(tmp_path: Path,
     cell = play_over_http(changed(paid(*COMPILED), answer_format=answer_format), tmp_path)
     assert cell.code is ExitCode.DONE
     assert {decision.status for decision in decided(tmp_path)} == {Status.LEGIBLE}
+    orders = set()
     for line in ledger(tmp_path):
         body = line["request"]
+        labels = tuple(re.findall(r"choose (\w+) or (\w+),", body["messages"][0]["content"])[0])
+        orders.add(labels)
         if answer_format is AnswerFormat.grammar:
-            assert body["grammar"] == program_grammar(("COOPERATE", "DEFECT"))
+            assert body["grammar"] == program_grammar(labels)
         elif answer_format is AnswerFormat.json_schema:
             told = body["response_format"]["json_schema"]
             assert (told["name"], told["strict"]) == ("program", True)
-            assert told["schema"] == program_schema(("COOPERATE", "DEFECT"))
+            assert json.dumps(told["schema"]) == json.dumps(program_schema(labels))
         else:
             assert not {"grammar", "response_format"} & body.keys()
+    assert orders == {("COOPERATE", "DEFECT"), ("DEFECT", "COOPERATE")}
 
 
 def test_a_strategy_in_words_is_asked_for_as_before(composed: Callable[..., Config]) -> None:
@@ -276,12 +283,12 @@ def test_a_stopped_run_goes_on_and_pays_for_nothing_twice(tmp_path: Path) -> Non
 
 def test_a_replay_without_models_gives_the_same_tables(tmp_path: Path) -> None:
     config = paid(*COMPILED)
-    play_over_http(config, tmp_path, faults=(Fault(model="claude", rate=0.5, text="Hmm."),))
+    play_over_http(config, tmp_path, faults=(Fault(model="claude", text="Hmm."),))
     before = {name: (tmp_path / name).read_bytes() for name in TABLES}
     assert len({decision.status for decision in decided(tmp_path)}) == 2
     code, said = ran(paid(*COMPILED, "replay=strict"), tmp_path)
     assert code is ExitCode.DONE
-    assert "8 calls, all from the ledger" in said
+    assert "16 calls, all from the ledger" in said
     assert f"tables identical to those on disk: {', '.join(TABLES)}" in said
     assert {name: (tmp_path / name).read_bytes() for name in TABLES} == before
 
@@ -308,18 +315,86 @@ def test_a_thousand_agents_are_a_thousand_calls(scripted: Callable[..., Config])
     }
 
 
-def test_a_sub_model_has_nothing_to_decide(scripted: Callable[..., Config]) -> None:
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("elicit=probability", r"elicit is probability: set elicit=choice"),
+        ("elicit=logprobs", r"elicit is logprobs: set elicit=choice"),
+        ("samples=2", r"samples is 2: set samples=1"),
+        ("sub_model=c", r"sub_model is c: set sub_model=null"),
+        (
+            "game=public_goods",
+            r"game\.kind is public_goods, which all play at once: choose protocol=delegated or direct",
+        ),
+        ("protocol.strategy=null", r"protocol\.strategy and protocol\.decision are both null, so nobody is ever asked"),
+    ],
+)
+def test_what_programs_have_no_say_in_is_refused(composed: Callable[..., Config], override: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        composed("protocol=compiled", override)
+
+
+def test_a_program_that_is_none_is_asked_for_again_and_the_last_reply_counts(scripted: Callable[..., Config]) -> None:
+    def answer(request: Request) -> str:
+        agent, ask = request.place.agent, request.place.ask
+        return own_program(request) if ask > (agent if agent < 4 else 0) else "Hmm."
+
+    config = scripted(*COMPILED, "num_rounds=1")
+    model = ScriptedModel(answer)
+    record = played(config, model)
+    assert {each.agent: (each.reasks, each.status) for each in record.strategies} == {
+        1: (1, Status.LEGIBLE),
+        2: (2, Status.LEGIBLE),
+        3: (2, Status.ILLEGIBLE),
+        4: (0, Status.LEGIBLE),
+    }
+    asked = [request for request in model.asked if request.place.agent == 2]
+    assert len({request.seed for request in asked}) == 3
+    first, *again = (request.messages[-1].content for request in asked)
+    reminder = "Your reply must consist of one JSON object with these keys and nothing else"
+    assert all(text.startswith(f"{first}\n{reminder}") for text in again)
+    assert {d.call_key for d in record.decisions if d.agent == 2} == {f"{asked[-1].place}"}
+    assert {d.messages_hash for d in record.decisions if d.agent == 2} == {record.strategies[1].messages_hash}
+
+
+def test_what_was_cut_off_is_not_asked_for_again(tmp_path: Path) -> None:
+    cell = play_over_http(paid(*COMPILED), tmp_path, faults=(Fault(finish_reason="length"),))
+    assert len(cell.requests) == 8
+
+
+def test_the_same_program_in_mirrored_words_is_the_same_program(
+    scripted: Callable[..., Config], tmp_path: Path
+) -> None:
+    pairs = ["game.labels.pairs=[[A, B], [J, F]]", "models.a.model_type=scripted/tit_for_tat"]
+    assert ran(scripted(*COMPILED, *pairs, *QUIET), tmp_path)[0] is ExitCode.DONE
+    report = (tmp_path / "report.md").read_text()
+    rule = "first COOPERATE; after CC: COOPERATE, CD: DEFECT, DC: COOPERATE, DD: DEFECT"
+    assert f"| scripted/tit\\_for\\_tat | {rule} | 4 |" in report
+    assert len({line["reply"] for line in ledger(tmp_path) if "tit_for_tat" in line["model"]}) > 1
+
+
+MATCHINGS = ["ring", "random_pairs", "strangers", "lattice", "self_play"]
+
+
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_programs_play_every_matching_and_evolve(
+    scripted: Callable[..., Config], tmp_path: Path, matching: str
+) -> None:
+    nine = ["num_agents=9", "scenario.model_distribution={a: 4, b: 5}", "num_rounds=2", f"matching={matching}"]
+    nine += ["matching.matches=2"] if matching in ("ring", "random_pairs", "strangers") else []
+    nine += [] if matching == "self_play" else ["evolution.rule=moran"]
+    config = scripted("protocol=compiled", *nine, "models.a.model_type=scripted/tit_for_tat", *QUIET)
+    assert ran(config, tmp_path)[0] is ExitCode.DONE
+    assert len(ledger(tmp_path)) == 18 == estimate(config, {}).calls
+    assert {decision.status for decision in decided(tmp_path)} == {Status.LEGIBLE}
+
+
+def test_a_program_is_asked_for_with_the_past_that_the_condition_shows(scripted: Callable[..., Config]) -> None:
     model = ScriptedModel(own_program)
-    record = played(scripted(*COMPILED, "sub_model=c"), model)
-    assert {request.slot for request in model.asked} == {"a", "b"}
-    assert {decision.model for decision in record.decisions} == {"scripted/always_c", "scripted/always_d"}
-
-
-def test_nobody_to_ask_is_refused(composed: Callable[..., Config]) -> None:
-    with pytest.raises(
-        ConfigError, match=r"protocol\.strategy and protocol\.decision are both null, so nobody is ever"
-    ):
-        composed("protocol=compiled", "protocol.strategy=null")
+    played(scripted(*COMPILED, "condition=cooperation_rates_only"), model)
+    texts = {round_: {r.messages[-1].content for r in model.asked if r.place.round == round_} for round_ in (1, 2)}
+    assert all("%" not in text for text in texts[1])
+    assert all(re.search(r"\d %", text) for text in texts[2])
 
 
 @pytest.mark.parametrize("name", PERSONAS)

@@ -41,15 +41,39 @@ programs = st.builds(
 )
 
 
+def in_order(pair: tuple[str, str], first: Action) -> dict[Action, str]:
+    """The words for cooperation and defection, in the order in which a prompt names them."""
+    words = dict(zip(Action, pair, strict=True))
+    return {action: words[action] for action in (first, first.other)}
+
+
 def text(**changes: Any) -> str:
     """The good program with other values; None leaves a key out."""
     return json.dumps({key: value for key, value in (GOOD | changes).items() if value is not None})
 
 
-@given(programs, label_pairs)
-def test_a_program_survives_being_written_and_read(program: Program, pair: tuple[str, str]) -> None:
-    labels = dict(zip(Action, pair, strict=True))
-    assert read_program(written(program, labels), labels) == program
+@given(programs, label_pairs, st.sampled_from(Action))
+def test_a_program_survives_being_written_and_read(program: Program, pair: tuple[str, str], first: Action) -> None:
+    labels = in_order(pair, first)
+    again = read_program(written(program, labels), labels)
+    assert isinstance(again, Program)
+    assert again.reason == program.reason
+    assert [again.first, *again.after.values()] == pytest.approx([program.first, *map(program.after.get, again.after)])
+
+
+def test_a_number_is_the_probability_of_the_label_named_first_whichever_action_that_is() -> None:
+    read = {first: read_program(text(first=0.75), in_order(("COOPERATE", "DEFECT"), first)) for first in Action}
+    assert read[C] == Program(0.75, READ.after)
+    assert read[D] == Program(0.25, READ.after | {(D, C): 0.75})
+
+
+def test_keys_schema_and_grammar_follow_the_order_of_the_options() -> None:
+    labels = in_order(("J", "F"), D)
+    assert list(outcome_keys(labels).items()) == [((D, D), "FF"), ((D, C), "FJ"), ((C, D), "JF"), ((C, C), "JJ")]
+    schema = program_schema(("F", "J"))
+    assert list(schema["properties"]["after"]["properties"]) == ["FF", "FJ", "JF", "JJ"]
+    assert schema["properties"]["first"]["anyOf"][0]["enum"] == ["F", "J"]
+    assert program_grammar(("F", "J")).index("FF") < program_grammar(("F", "J")).index("JJ")
 
 
 @given(programs, st.data())

@@ -34,7 +34,7 @@ from acausal.play.tournament import TournamentRecord
 from acausal.records import Decision, Message, StrategyRecord
 from acausal.report.document import CellReport, write_report
 from acausal.report.figures import write_figures
-from acausal.report.programs import ProgramRow, program_rows
+from acausal.report.programs import ProgramRow, program_rows, programs_told
 from acausal.report.tables import write_decisions, write_json, write_rounds, write_strategies
 from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
@@ -188,6 +188,7 @@ def _cell_report(config: Config, results: Results, figures: Sequence[Path], comm
         evolution=evolution_in_words(config),
         shares=_shares(config, results.decisions),
         programs=_programs(config, results.strategies),
+        programs_told=programs_told(results.strategies) if config.protocol.is_compiled else "",
     )
 
 

@@ -71,6 +71,8 @@ class CellReport:
     """Each model's share of the seats over the rounds; empty without evolution."""
     programs: Sequence[ProgramRow] = ()
     """What agents wrote under protocol=compiled."""
+    programs_told: str = ""
+    """How much of it is legible; empty under other protocols."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:

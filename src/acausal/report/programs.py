@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from acausal.design.program import Program, described, read_program
 from acausal.game import Action
-from acausal.records import StrategyRecord
+from acausal.records import Status, StrategyRecord
 
 MOST_SHOWN = 12
 """Different programs of one model that a report lists."""
-
-
 _NAMES = {action: action.value for action in Action}
 """Programs in different words are the same if they do the same."""
 
@@ -47,3 +45,15 @@ def program_rows(written: Iterable[tuple[StrategyRecord, Mapping[Action, str]]])
         if rest := ranked[MOST_SHOWN:]:
             rows.append(ProgramRow(model, f"{len(rest)} others", sum(agents for _, agents in rest)))
     return rows
+
+
+def programs_told(strategies: Sequence[StrategyRecord]) -> str:
+    """How many programs of each model are legible, and how often it was asked again; empty without strategies."""
+    by_model: defaultdict[str, list[StrategyRecord]] = defaultdict(list)
+    for record in strategies:
+        by_model[record.model].append(record)
+    told = []
+    for model, records in sorted(by_model.items()):
+        legible, reasks = sum(each.status is Status.LEGIBLE for each in records), sum(each.reasks for each in records)
+        told.append(f"{model} {legible} of {len(records)} ({reasks} re-asks)")
+    return f"Legible: {', '.join(told)}." if told else ""
