@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from dsl import seated
+from axelrod_tables import DETERMINISTIC, TURNS
+from dsl import letters, seated
 from invariants import ledger_of, tables_of
 from small_cell import KEY, at, changed, play
 from small_cell import composed as simulated
+from test_classical import ORACLE
 from test_kill import LATENCY_S, PROCESSES, born, killed
 from test_turns import QUIET, Model, arbitrary, played, run, settled_of, slots_of
 
@@ -22,6 +24,7 @@ from acausal.disclosure import claim_is_true
 from acausal.errors import ConfigError
 from acausal.estimate import estimate
 from acausal.game import Action
+from acausal.models.scripted import PERSONAS, Question
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.records import Purpose, Request, Status
 from acausal.report.tables import read_decisions
@@ -159,6 +162,48 @@ def test_probabilities_are_elicited_turn_by_turn(scripted: Callable[..., Config]
     assert {len(m.turns) for m in record.matches} == {2, 3}
     assert settled_of(config, model.replies) == sum(calls(config).values())
     assert steps_left(config, model.replies) == 0
+
+
+def test_compiled_tit_for_tat_is_the_classical_one_in_the_librarys_own_tournament(
+    composed: Callable[..., Config],
+) -> None:
+    names = [name for name in DETERMINISTIC if name != "tit_for_tat"]
+    agents = seated(**dict.fromkeys(names, 1), scripted=1)
+    overrides = ["protocol=compiled", f"game.horizon.turns={TURNS}", "num_rounds=1", "labels=neutral"]
+    config = composed(*agents, *overrides)
+    model = Model(lambda request: personas_program(request, "tit_for_tat"))
+    record = played(config, model)
+    assert [request.place.purpose for request in model.asked] == [Purpose.STRATEGY]
+    scores = dict.fromkeys(DETERMINISTIC, 0.0)
+    for match in record.matches:
+        sides = {d.agent: d.agent_model.removeprefix("classical/") for d in match.decisions}
+        kinds = {agent: kind if kind in DETERMINISTIC else "tit_for_tat" for agent, kind in sides.items()}
+        first, second = sorted(kinds, key=lambda agent: list(DETERMINISTIC).index(kinds[agent]))
+        assert [letters(match, first), letters(match, second)] == ORACLE["matches"][f"{kinds[first]} {kinds[second]}"]
+        for decision in match.decisions:
+            scores[kinds[decision.agent]] += decision.payoff or 0
+    assert scores == ORACLE["scores"]
+    assert calls(config) == asked([model])
+    assert (settled_of(config, model.replies), steps_left(config, model.replies)) == (1, 0)
+
+
+@pytest.mark.parametrize("shows", ["true", "false"])
+def test_a_program_tosses_anew_in_each_turn_and_never_knows_another_match(
+    scripted: Callable[..., Config], shows: str
+) -> None:
+    text = '{"first": 0.5, "after": {"AA": 0.5, "AB": 0.5, "BA": 0.5, "BB": 0.5}}'
+    overrides = ["protocol=compiled", "game.labels.pairs=[[A, B]]", f"condition.shows.own_matches={shows}"]
+    record = played(scripted(*NINE, *overrides, "game.horizon.turns=8"), Model(lambda _: text))
+    sequences = [letters(match, agent) for match in record.matches for agent in {d.agent for d in match.decisions}]
+    assert len(set(sequences)) > 90, "of 144; they would be fewer if turns or matches shared their chance"
+    grim = '{"first": "A", "after": {"AA": "A", "AB": "B", "BA": "B", "BB": "B"}}'
+    fixed = played(scripted(*NINE, *overrides, "counterbalance.labels=false", KNOWN), Model(lambda _: grim))
+    assert {letters(match, agent) for match in fixed.matches for agent in {d.agent for d in match.decisions}} == {"CCC"}
+
+
+def personas_program(request: Request, name: str) -> str:
+    """What a persona writes as a program when it is asked as the request asks."""
+    return PERSONAS[name](Question(request.messages, 0))
 
 
 def test_public_goods_are_played_once_a_round_and_rules_contribute(composed: Callable[..., Config]) -> None:

@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from acausal.analysis.calls import CallTally
-from acausal.design.horizon import decisions_by_slot
 from acausal.encounters import matches_per_round
 from acausal.game import Action
 from acausal.models.route import Route, Standing
@@ -25,6 +24,7 @@ from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
 from acausal.report.rows import dollars, seconds
 from acausal.schema import Config, ProgressMode
+from acausal.workload import calls_in_all
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""
@@ -110,10 +110,7 @@ class Progress:
         self._matches_per_round = matches_per_round(config)
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        decisions = decisions_by_slot(config)
-        asked = [slot for slot in decisions if not config.plays_by_rule(slot)]
-        strategies = sum(config.seats[slot] for slot in asked) if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * strategies + sum(decisions[slot] for slot in asked) * config.samples
+        self._total_calls = calls_in_all(config)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

@@ -97,7 +97,8 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
                 if config.plays_by_rule(places.slots(replicate)[agent - 1]):
                     continue
                 author = replicate, round_, agent
-                left[replicate, agent] += int(min(longest, turns - done[author]))
+                if not config.protocol.is_compiled:
+                    left[replicate, agent] += int(min(longest, turns - done[author]))
                 left[replicate, agent] += config.protocol.strategy is not None and author not in written
     return max(left.values(), default=0)
 
@@ -107,6 +108,8 @@ def _never_asked(config: Config, record: Sequence[RecordedCall], places: _Places
 
     An agent whose strategy on record is none has no action in the first turn of each of its matches.
     """
+    if config.protocol.is_compiled:
+        return Counter()  # no decision is asked for at all
     speechless = {
         _author(call.place)
         for call in record

@@ -24,6 +24,7 @@ from acausal.design.arms import questions, used_paraphrases
 from acausal.design.horizon import MOST_TURNS, decisions_by_slot, turns_by_agent
 from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
+from acausal.design.program import constant, written
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.disclosure import paraphrase_of
 from acausal.elicitation import Elicit
@@ -41,7 +42,7 @@ from acausal.schema import Config
 PLACEHOLDER = "I will choose what I would want every other participant to choose in my place."
 """A strategy that no model writes, so that it is found again in the prompts that quote it."""
 PLAYED_UP_TO = 5_000
-"""Calls of the replicates that are played: rendering them all takes about a second."""
+"""Strategies and decisions of the replicates that are played: rendering them all takes about a second."""
 DEPTHS = 48
 """Depths of history at which the decisions of a large cell are rendered; between them the text grows evenly."""
 
@@ -68,16 +69,15 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     """The calls of a cell if every one is answered and legible; starts an event loop of its own.
 
     Args:
-        played_up_to: Calls up to which the replicates that differ are played in full rather than sampled.
+        played_up_to: Strategies and decisions up to which the replicates that differ are played in full rather than
+            sampled.
 
     Raises:
         ConfigError: A prompt does not render, or a match is drawn with more turns than any may have.
     """
     config = replace(config, evolution=EvolutionConfig())
     varies = config.game.horizon.varies
-    writers = sum(count for slot, count in config.seats.items() if not config.plays_by_rule(slot))
-    strategies = writers * config.num_rounds * config.replicates if config.protocol.strategy is not None else 0
-    calls = strategies + sum(decisions_by_slot(config).values()) * config.samples
+    calls = _strategies(config) + sum(decisions_by_slot(config).values()) * config.samples
     counted = config.replicates if varies or not is_even(config) else 1
     is_played = calls * counted // config.replicates <= played_up_to and (varies or is_even(config))
     count = _played if is_played else _sampled
@@ -99,6 +99,22 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
         )
         for kind, tally in sorted(least.items(), key=lambda item: (item[0][0], item[0][1] is Purpose.DECISION))
     }
+
+
+def calls_in_all(config: Config) -> int:
+    """The calls of a cell, if every one is answered and legible.
+
+    Raises:
+        ConfigError: A match is drawn with more turns than any may have.
+    """
+    decided = {} if config.protocol.is_compiled else decisions_by_slot(config)
+    decisions = sum(count for slot, count in decided.items() if not config.plays_by_rule(slot))
+    return _strategies(config) + decisions * config.samples
+
+
+def _strategies(config: Config) -> int:
+    writers = sum(count for slot, count in config.seats.items() if not config.plays_by_rule(slot))
+    return writers * config.num_rounds * config.replicates if config.protocol.strategy is not None else 0
 
 
 def _bytes_over_the_first_wording(config: Config) -> dict[Purpose, int]:
@@ -150,14 +166,17 @@ class _Recorder:
         size = text_bytes(body["messages"]) - quotes * len(PLACEHOLDER)
         ceiling = int(body.get("max_completion_tokens") or body["max_tokens"])
         self.tallies[request.slot, request.place.purpose].add(_Tally(1, size, quotes, ceiling))
-        text = _answer(request, self._longer) if request.choices else PLACEHOLDER
+        text = _answer(request, self._longer) if request.choices or request.program else PLACEHOLDER
         model = self._models[request.slot].model_type
         return Reply(key="", model=model, served_by=model, substituted=False, text=text, finish_reason="stop")
 
 
 def _answer(request: Request, longer: bool) -> str:
     """A legible answer with which the histories come out as short, or as long, as they can."""
-    wanted = sorted(request.choices, key=lambda label: len(label.encode()))[longer]
+    wanted = sorted(request.choices or request.program, key=lambda label: len(label.encode()))[longer]
+    if request.program:
+        first, second = request.program
+        return written(constant(float(wanted == first)), {Action.COOPERATE: first, Action.DEFECT: second})
     if request.elicit is Elicit.probability:
         return "100" if wanted == request.choices[0] else "0"
     return wanted
@@ -191,7 +210,9 @@ async def _sampled(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
             if config.protocol.strategy is not None:
                 strategies = seats * config.num_rounds // distinct * config.replicates
                 total[slot, Purpose.STRATEGY].add(await sampler.strategy(), strategies)
-            total[deciding_slot(config, slot), Purpose.DECISION].add(await sampler.decisions(*schedule[slot, round_]))
+            if not config.protocol.is_compiled:
+                decided = await sampler.decisions(*schedule[slot, round_])
+                total[deciding_slot(config, slot), Purpose.DECISION].add(decided)
     return total
 
 
