@@ -21,6 +21,11 @@ def check_checks(config: Config) -> None:
             "the questions of checks speak of one co-player, but game.kind is public_goods, which all play at once: "
             "set checks.comprehension, .manipulation, .beliefs and .canary to false, or choose a game of pairs"
         )
+    if config.game.horizon.several:
+        raise ConfigError(
+            "the questions of checks speak of matches of one choice, but game.horizon gives them several turns: set "
+            "checks.comprehension, .manipulation, .beliefs and .canary to false, or play one turn"
+        )
     condition = config.condition
     silent = condition.claim is Claim.none and condition.linkage is Linkage.none and not condition.discloses
     if config.checks.manipulation and condition.disclosure and silent:

@@ -97,13 +97,15 @@ def canary(config: Config) -> CheckQuestion:
 def canary_slots(config: Config) -> list[str]:
     """Slots whose model is asked a canary: seats and the sub-model."""
     slots = [*config.seats, *([config.sub_model] if config.sub_model is not None else [])]
-    return list(dict.fromkeys(slots)) if config.checks.canary else []
+    asked = [slot for slot in dict.fromkeys(slots) if not config.plays_by_rule(slot)]
+    return asked if config.checks.canary else []
 
 
 def checks_per_replicate(config: Config) -> int:
     """Questions beside the game of one replicate."""
     each = len(agent_questions(config, Prompts(config))) if config.checks.any else 0
-    return config.num_agents * each + len(STAGES) * len(canary_slots(config))
+    asked = sum(count for slot, count in config.seats.items() if not config.plays_by_rule(slot))
+    return asked * each + len(STAGES) * len(canary_slots(config))
 
 
 def quizzed_before(config: Config, replicate: int) -> dict[int, bool]:

@@ -32,6 +32,8 @@ class Aside:
 
 def agent_asides(config: Config, asker: Asker, replicate: int, agent: Agent) -> list[Aside]:
     """Everything that an agent is asked beside the games of a replicate, of the model that decides for it."""
+    if config.plays_by_rule(agent.model):
+        return []
     prompts = asker.prompts_of(replicate, agent.id)
     slot = asker.deciding_slot(agent)
     return [
