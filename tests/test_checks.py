@@ -263,6 +263,13 @@ def test_what_speaks_of_one_other_refuses_public_goods(composed: Callable[..., C
     composed("game=public_goods")
 
 
+def test_a_match_of_several_turns_is_refused(composed: Callable[..., Config]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"speak of matches of one choice, but game\.horizon gives them several turns"
+    ):
+        composed("checks.beliefs=true", "game.horizon.turns=3")
+
+
 def test_an_undeclared_disclosure_cannot_be_recalled(composed: Callable[..., Config]) -> None:
     with pytest.raises(ConfigError, match=r"checks\.manipulation compares .* declares nothing: set condition\.claim"):
         composed("checks.manipulation=true", "condition.disclosure=Hello.")

@@ -229,6 +229,14 @@ def test_an_estimate_counts_and_prices_checks_on_a_line_of_their_own(
     assert left.calls == 0
 
 
+def test_what_plays_by_a_rule_is_asked_nothing(composed: Callable[..., Config], tmp_path: Path) -> None:
+    rules = ["model@models.a=scripted", "model@models.b=tit_for_tat"]
+    config = composed(*FOUR, *QUIET, *ALL, *rules, "protocol=direct")
+    assert cell(config, tmp_path)[0] is ExitCode.DONE
+    assert set(checks_of(tmp_path).model) == {config.models["a"].model_type}
+    assert {kind[0] for kind in workload(config) if kind[1] is Purpose.CHECK} == {"a"}
+
+
 def test_whoever_is_quizzed_first_has_one_step_more(scripted: Callable[..., Config]) -> None:
     def steps(*overrides: str) -> int:
         return estimate(scripted(*FOUR, *QUIET, *overrides), {}).steps
