@@ -64,7 +64,7 @@ def test_a_program_survives_being_written_and_read(program: Program, pair: tuple
 def test_a_number_is_the_probability_of_the_label_named_first_whichever_action_that_is() -> None:
     read = {first: read_program(text(first=0.75), in_order(("COOPERATE", "DEFECT"), first)) for first in Action}
     assert read[C] == Program(0.75, READ.after)
-    assert read[D] == Program(0.25, READ.after | {(D, C): 0.75})
+    assert read[D] == Program(0.25, {**READ.after, (D, C): 0.75})
 
 
 def test_keys_schema_and_grammar_follow_the_order_of_the_options() -> None:
