@@ -40,10 +40,7 @@ _PERCENTAGE_REQUEST = re.compile(
     r"\bnumber from 0 to 100: .*\bthat you choose (.+?) rather than (.+?)\.", re.IGNORECASE
 )
 _STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
-_PROGRAM_REQUEST = re.compile(
-    r"\bwrite\b[^.]*\bstrategy\b[^.]*\bas a program\b.*\bprobability of choosing (.+?), drawn",
-    re.IGNORECASE | re.DOTALL,
-)
+_PROGRAM_REQUEST = re.compile(r"\bas a program\b.*\bprobability of choosing (.+?) rather than", re.I | re.S)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _SAMENESS = re.compile(
     r"\bsame (?:[\w.-]+ ){0,3}(?:models?|AI|weights|program)\b|\bcopies\b|\ba copy of\b|\bcopy of you|\bclones?\b"
