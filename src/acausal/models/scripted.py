@@ -32,8 +32,11 @@ _PAYOFF = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PAST_MATCH = re.compile(r"^\W*with .+?: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
+_PAST_TURN = re.compile(r"^\W*turn \d+: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
+_TURN_ASKED_FOR = re.compile(r"^\W*now you play .+?, turn \d+", re.IGNORECASE | re.MULTILINE)
 _OWN_STRATEGY = re.compile(
-    r"^Your strategy for this round:.*?(?=^Your earlier matches in this round:|^Now you play|\Z)",
+    r"^Your strategy for this round:.*?"
+    r"(?=^Your earlier matches in this round:|^Your earlier turns with |^Now you play|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 _PERCENTAGE_REQUEST = re.compile(
@@ -88,8 +91,8 @@ def coin(question: Question) -> str:
 def tit_for_tat(question: Question) -> str:
     """Cooperates first, then repeats what its latest co-player did [axelrod1984].
 
-    Every pair meets once a round, so there is no earlier move of the present co-player to return: the last match that
-    the prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
+    Where matches have one turn there is no earlier move of the present co-player to return: the last match that the
+    prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
     """
     rule = "I begin with {cooperate} and then choose what the other chose in my latest match."
     returned = {(own, other): float(other is Action.COOPERATE) for own, other in OUTCOMES}
@@ -305,9 +308,9 @@ def _best_together(text: str) -> Action:
 
 
 def _latest_action(question: Question) -> Action | None:
-    """What the other did in the last match shown; None when none is."""
+    """What the other did in the last turn of this match, or where matches have one, in the last match shown."""
     text = _told(question)
-    past = _PAST_MATCH.findall(text)
+    past = (_PAST_TURN if _TURN_ASKED_FOR.search(text) else _PAST_MATCH).findall(text)
     if not past:
         return None
     latest = past[-1][1].casefold()
