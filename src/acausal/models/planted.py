@@ -168,7 +168,7 @@ class Plant:
     def __call__(self, question: Question) -> str:
         """Its reply."""
         chosen = self.rule(question)
-        return chosen if isinstance(chosen, str) else answer(question, f"{self.about}.", chosen)
+        return answer(question, f"{self.about}.", chosen) if isinstance(chosen, Action) else chosen
 
 
 PLANTED: Mapping[str, Plant] = {

@@ -1,0 +1,178 @@
+"""The arms of a sweep as Markdown: rates with their bounds, contrasts with their intervals, and what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from acausal.analysis.contrasts import (
+    CONTRASTS,
+    PILOT,
+    Contrast,
+    arm_rate,
+    contrasts,
+    missing_share,
+    repeat_agreement,
+)
+from acausal.analysis.position import PositionEffects, position_effects
+from acausal.analysis.rates import bounds, grouped
+from acausal.records import Decision
+
+if TYPE_CHECKING:
+    from acausal.report.arms import Group
+
+POSITIVE_CONTROL = 0.95
+"""Where the causal mirror moves fewer to cooperate, nothing else is to be interpreted."""
+NO_ROOM = 0.05
+"""A control this near to 0 or 1 leaves an effect no room on that side."""
+MISSING, MISSING_DIFFERENCE = 0.05, 0.02
+"""Shares of missing decisions, and differences of them between arms, beyond which nothing confirms."""
+NOTHING = "–"
+
+
+def document(groups: Sequence[Group]) -> str:
+    """Three tables for each part of a sweep that differs in more than what is told; ends with a line break."""
+    numbers = sorted({group.number for group in groups})
+    parts = []
+    for number in numbers:
+        own = [group for group in groups if group.number == number]
+        head = f"## Part {number} of {len(numbers)}\n\n" if len(numbers) > 1 else ""
+        parts.append(f"{head}{_rates(own)}\n{_contrasts(own)}{_seen(own)}")
+    return "\n".join(parts)
+
+
+def reading(found: Mapping[str, Contrast]) -> str:
+    """What the contrasts of a model say, in a few words; no more than their intervals bear.
+
+    Args:
+        found: Name → contrast, those that could be asked.
+    """
+    if not found:
+        return "no arms to compare"
+    if all(each.value is None for each in found.values()):
+        return "no data"
+    words = _linkage(found) or _identity(found) or "no effect"
+    mirror = found.get("mirror")
+    if mirror is not None and mirror.value is not None and mirror.value < POSITIVE_CONTROL:
+        words += f"; the causal mirror moves it to {mirror.value:.2f} only"
+    fewest = min(each.units for each in found.values() if each.value is not None)
+    return words if fewest >= PILOT else f"{words} (pilot: {fewest} units)"
+
+
+def _linkage(found: Mapping[str, Contrast]) -> str:
+    """What the linkage does; empty where it does nothing, or was not varied."""
+    if all(_positive(found, name) for name in ("Γ", "S_I", "ΔS")):
+        return "linkage, belief held equal, and only while the other's choice is open: the acausal claim"
+    if _positive(found, "Γ"):
+        return "linkage, but not only while the other's choice is open: no claim"
+    if _positive(found, "Γ50"):
+        return "belief about the other, not linkage (Γ50 without Γ): no claim"
+    if _positive(found, "S_I"):
+        return "the other's choice being known" + (
+            ", more so for a copy: no claim" if _positive(found, "ΔS") else ", whoever it is (S without ΔS): no claim"
+        )
+    return ""
+
+
+def _identity(found: Mapping[str, Contrast]) -> str:
+    if _positive(found, "B"):
+        return "identity at fixed linkage (B): framing, not linkage"
+    named = [name for name in ("told", "I - none", "same - none") if _positive(found, name)]
+    return f"told identity ({named[0]})" if named else ""
+
+
+def _positive(found: Mapping[str, Contrast], name: str) -> bool:
+    each = found.get(name)
+    return each is not None and each.low is not None and each.low > 0
+
+
+def oddities(arms: Mapping[str, Sequence[Decision]]) -> list[str]:
+    """What else moves a model, or is missing: position, words, rounds, replies, copies.
+
+    Args:
+        arms: Condition → decisions of one model.
+    """
+    every = [decision for decisions in arms.values() for decision in decisions]
+    shares = [share for decisions in arms.values() if (share := missing_share(decisions)) is not None]
+    found = [words for effects in position_effects(every) for words in _positions(effects)]
+    missing = missing_share(every)
+    if missing:
+        reasons = ", ".join(sorted({str(d.outcome or d.status) for d in every if not d.counts}))
+        found.append(f"{missing:.0%} missing ({reasons})")
+        if missing > MISSING or max(shares) - min(shares) > MISSING_DIFFERENCE:
+            found.append("nothing confirmed")
+    if max(shares) - min(shares) > MISSING_DIFFERENCE:
+        found.append(f"missing differs between arms by {max(shares) - min(shares):.2f}")
+    by_turn = [arm_rate(own) for own in grouped(every, lambda d: d.round).values()]
+    turns = [rate for rate in by_turn if rate is not None]
+    if len(turns) > 1 and max(turns) - min(turns) > MISSING_DIFFERENCE * 5:
+        found.append(f"rounds differ: {turns[0]:.2f} in the first, {turns[-1]:.2f} in the last")
+    agreement, rate = repeat_agreement(every), arm_rate(every)
+    if agreement == 1 and rate not in (0, 1):
+        found.append("equal prompts, equal answers: a rule, or copies")
+    return found
+
+
+def _positions(effects: PositionEffects) -> list[str]:
+    told = {
+        "first option": f"first option taken {effects.first_option_share or 0:.0%}",
+        "payoff rows": f"payoff rows {effects.payoff_order_effect or 0:+.2f}",
+        "label": f"label {effects.label} {effects.label_effect or 0:+.2f}",
+    }
+    return [told[flag] for flag in effects.flags]
+
+
+def _rates(groups: Sequence[Group]) -> str:
+    names = list(dict.fromkeys(name for group in groups for name in group.arms))
+    rows = [
+        [group.model, *(_rate(group.arms[name].decisions) if name in group.arms else NOTHING for name in names)]
+        for group in groups
+    ]
+    return (
+        "Cooperation by arm; where decisions are missing, the rate if all of them had defected or cooperated.\n\n"
+        + (_table(["model", *names], rows))
+    )
+
+
+def _rate(decisions: Sequence[Decision]) -> str:
+    rate, extremes = arm_rate(decisions), bounds(decisions)
+    value = "no data" if rate is None else f"{rate:.2f}"
+    if extremes is None or extremes[0] == extremes[1]:
+        return value
+    return f"{value} ({extremes[0]:.2f}…{extremes[1]:.2f})"
+
+
+def _contrasts(groups: Sequence[Group]) -> str:
+    found = [(group.model, {each.name: each for each in contrasts(group.told)}) for group in groups]
+    names = [name for name in CONTRASTS if any(name in own for _, own in found)]
+    if not names:
+        return ""
+    rows = [[model, *(_contrast(own.get(name)) for name in names)] for model, own in found]
+    every = [each for _, own in found for each in own.values() if each.units]
+    units = sorted({f"{each.units} {each.unit}s" for each in every})
+    head = f"Contrasts with 95 % intervals over units ({', '.join(units) or 'none'})."
+    return f"{head}\n\n{_table(['model', *names], rows)}\n"
+
+
+def _contrast(each: Contrast | None) -> str:
+    if each is None:
+        return NOTHING
+    if each.value is None:
+        return "no data"
+    if each.low is None or each.high is None:
+        return f"{each.value:+.2f}"
+    return f"{each.value:+.2f} [{each.low:+.2f}, {each.high:+.2f}]"
+
+
+def _seen(groups: Sequence[Group]) -> str:
+    rows = []
+    for group in groups:
+        found = {each.name: each for each in contrasts(group.told)}
+        odd = oddities({name: arm.decisions for name, arm in group.arms.items()})
+        rows.append([group.model, reading(found), "; ".join(odd) or NOTHING])
+    return _table(["model", "what the contrasts say", "what else is seen"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
