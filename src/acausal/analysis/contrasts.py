@@ -21,6 +21,7 @@ from acausal.treatment import Claim, Linkage
 
 Arm = tuple[Claim, Linkage]
 Weights = Mapping[Arm, Fraction]
+ONE_WORDING = "replicate of one wording"
 PILOT = 5
 """Fewer units than this give an estimate and no test."""
 
@@ -69,7 +70,7 @@ class Contrast:
     high: float | None
     units: int
     unit: str
-    """`wording` or `replicate`."""
+    """`wording`, `replicate`, or `replicate of one wording`: which proves nothing of other wordings."""
     dropped: int
     """Units of which an arm has no decision that counts."""
     worst: tuple[float, float] | None
@@ -100,7 +101,7 @@ def contrast(name: str, weights: Weights, arms: Mapping[Arm, Sequence[Decision]]
         level: Coverage of the interval, in (0, 1).
     """
     asked = {arm: arms[arm] for arm in weights}
-    unit, key = _unit(asked.values())
+    unit, key = _unit(asked)
     rates = {arm: _unit_rates(decisions, key) for arm, decisions in asked.items()}
     every = {key(decision) for decisions in asked.values() for decision in decisions}
     whole = sorted(number for number in every if all(number in own for own in rates.values()))
@@ -137,6 +138,19 @@ def matching_effect(decisions: Iterable[Decision]) -> float | None:
     return ((rate[a, a] - rate[a, b]) - (rate[b, a] - rate[b, b])) / 2
 
 
+def by_meeting(decisions: Iterable[Decision]) -> dict[int, float]:
+    """The rate in the first match of an agent's round, in its second, and so on, over decisions that count."""
+    numbered: defaultdict[tuple[int, int, int], list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        numbered[decision.replicate, decision.round, decision.agent].append(decision)
+    met: defaultdict[int, list[int]] = defaultdict(list)
+    for own in numbered.values():
+        for number, decision in enumerate(sorted(own, key=lambda d: d.match), start=1):
+            if decision.counts:
+                met[number].append(decision.action is Action.COOPERATE)
+    return {number: sum(own) / len(own) for number, own in sorted(met.items())}
+
+
 def missing_share(decisions: Sequence[Decision]) -> float | None:
     """The share of decisions that do not count; None over nothing."""
     return sum(not decision.counts for decision in decisions) / len(decisions) if decisions else None
@@ -164,12 +178,14 @@ def _agreeing(total: int, cooperated: int) -> float:
     return (cooperated * (cooperated - 1) + defected * (defected - 1)) / (total * (total - 1))
 
 
-def _unit(arms: Iterable[Sequence[Decision]]) -> tuple[str, Callable[[Decision], int]]:
-    """What repeats independently: wordings where all arms are one-shot and have as many, else replicates."""
-    every = list(arms)
-    one_shot = all(decision.round == 1 for decisions in every for decision in decisions)
-    wordings = {frozenset(decision.paraphrase for decision in decisions) for decisions in every}
-    if one_shot and len(wordings) == 1 and len(next(iter(wordings))) > 1 and None not in next(iter(wordings)):
+def _unit(arms: Mapping[Arm, Sequence[Decision]]) -> tuple[str, Callable[[Decision], int]]:
+    """What repeats independently: wordings where all arms are one-shot and have the same ones, else replicates."""
+    if any(decision.round > 1 for decisions in arms.values() for decision in decisions):
+        return "replicate", lambda decision: decision.replicate
+    wordings = {arm: frozenset(decision.paraphrase or 1 for decision in own) for arm, own in arms.items()}
+    if any(len(own) == 1 for arm, own in wordings.items() if arm != (Claim.none, Linkage.none)):
+        return ONE_WORDING, lambda decision: decision.replicate
+    if len(set(wordings.values())) == 1:
         return "wording", lambda decision: decision.paraphrase or 1
     return "replicate", lambda decision: decision.replicate
 

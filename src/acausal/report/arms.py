@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from acausal.stored import CONFIG, config_of, read_config
 from acausal.treatment import Claim, Linkage
 
 _TABLE = "decisions.parquet"
-_TREATMENT = ("condition.name", "condition.claim", "condition.linkage", "condition.match_probability", "wording.")
+_TOLD = re.compile(r"condition\.(?!shows\.)|wording\.")
 """Keys in which the arms of one group may differ."""
 _GRADED = (Claim.similarity, Linkage.match_probability)
 """What is told in steps: no arm of a contrast."""
@@ -104,7 +105,7 @@ def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:
 
 def _common(config: Config) -> str:
     """What a cell is apart from what is told, as a short hash."""
-    facts = {key: value for key, value in identity(config).items() if not key.startswith(_TREATMENT)}
+    facts = {key: value for key, value in identity(config).items() if not _TOLD.match(key)}
     return fingerprint(facts)
 
 

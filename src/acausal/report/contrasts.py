@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from acausal.analysis.contrasts import (
     CONTRASTS,
+    ONE_WORDING,
     PILOT,
     Contrast,
     arm_rate,
+    by_meeting,
     contrasts,
     missing_share,
     repeat_agreement,
@@ -17,14 +18,15 @@ from acausal.analysis.contrasts import (
 from acausal.analysis.position import PositionEffects, position_effects
 from acausal.analysis.rates import bounds, grouped
 from acausal.records import Decision
-
-if TYPE_CHECKING:
-    from acausal.report.arms import Group
+from acausal.report.arms import Group
+from acausal.treatment import Claim, Linkage
 
 POSITIVE_CONTROL = 0.95
 """Where the causal mirror moves fewer to cooperate, nothing else is to be interpreted."""
 NO_ROOM = 0.05
 """A control this near to 0 or 1 leaves an effect no room on that side."""
+PLACE = 0.2
+"""A difference between rounds, or between matches of a round, beyond which it is named."""
 MISSING, MISSING_DIFFERENCE = 0.05, 0.02
 """Shares of missing decisions, and differences of them between arms, beyond which nothing confirms."""
 NOTHING = "–"
@@ -55,8 +57,10 @@ def reading(found: Mapping[str, Contrast]) -> str:
     mirror = found.get("mirror")
     if mirror is not None and mirror.value is not None and mirror.value < POSITIVE_CONTROL:
         words += f"; the causal mirror moves it to {mirror.value:.2f} only"
+    if any(each.unit == ONE_WORDING for each in found.values()):
+        words += "; of one wording, which proves nothing of others"
     fewest = min(each.units for each in found.values() if each.value is not None)
-    return words if fewest >= PILOT else f"{words} (pilot: {fewest} units)"
+    return words if fewest >= PILOT else f"{words}; a pilot of {fewest} units"
 
 
 def _linkage(found: Mapping[str, Contrast]) -> str:
@@ -86,31 +90,40 @@ def _positive(found: Mapping[str, Contrast], name: str) -> bool:
     return each is not None and each.low is not None and each.low > 0
 
 
-def oddities(arms: Mapping[str, Sequence[Decision]]) -> list[str]:
-    """What else moves a model, or is missing: position, words, rounds, replies, copies.
-
-    Args:
-        arms: Condition → decisions of one model.
-    """
-    every = [decision for decisions in arms.values() for decision in decisions]
-    shares = [share for decisions in arms.values() if (share := missing_share(decisions)) is not None]
+def oddities(group: Group) -> list[str]:
+    """What else moves a model, or is missing: position, words, rounds, replies, copies."""
+    every = [decision for arm in group.arms.values() for decision in arm.decisions]
+    shares = [share for arm in group.arms.values() if (share := missing_share(arm.decisions)) is not None]
+    told = group.told
     found = [words for effects in position_effects(every) for words in _positions(effects)]
+    control = arm_rate(told.get((Claim.none, Linkage.none), ()))
+    if control is not None and not NO_ROOM <= control <= 1 - NO_ROOM:
+        found.append(f"no room {'below' if control < NO_ROOM else 'above'} the control's {control:.2f}")
     missing = missing_share(every)
     if missing:
         reasons = ", ".join(sorted({str(d.outcome or d.status) for d in every if not d.counts}))
         found.append(f"{missing:.0%} missing ({reasons})")
         if missing > MISSING or max(shares) - min(shares) > MISSING_DIFFERENCE:
-            found.append("nothing confirmed")
-    if max(shares) - min(shares) > MISSING_DIFFERENCE:
-        found.append(f"missing differs between arms by {max(shares) - min(shares):.2f}")
-    by_turn = [arm_rate(own) for own in grouped(every, lambda d: d.round).values()]
-    turns = [rate for rate in by_turn if rate is not None]
-    if len(turns) > 1 and max(turns) - min(turns) > MISSING_DIFFERENCE * 5:
-        found.append(f"rounds differ: {turns[0]:.2f} in the first, {turns[-1]:.2f} in the last")
+            found[-1] += f", {min(shares):.0%} to {max(shares):.0%} of an arm: nothing confirmed"
+    found += _places(every)
     agreement, rate = repeat_agreement(every), arm_rate(every)
     if agreement == 1 and rate not in (0, 1):
-        found.append("equal prompts, equal answers: a rule, or copies")
+        found.append("equal prompts always answered alike: a rule, or copies")
     return found
+
+
+def _places(decisions: Sequence[Decision]) -> list[str]:
+    """Rounds, and matches of a round, in which a model chooses differently."""
+    by_round = {
+        number: rate
+        for number, own in grouped(decisions, lambda d: d.round).items()
+        if (rate := arm_rate(own)) is not None
+    }
+    return [
+        f"depends on the {place}: {', '.join(f'{rate:.2f}' for rate in rates.values())}"
+        for place, rates in (("round", by_round), ("match of the round", by_meeting(decisions)))
+        if rates and max(rates.values()) - min(rates.values()) > PLACE
+    ]
 
 
 def _positions(effects: PositionEffects) -> list[str]:
@@ -168,8 +181,7 @@ def _seen(groups: Sequence[Group]) -> str:
     rows = []
     for group in groups:
         found = {each.name: each for each in contrasts(group.told)}
-        odd = oddities({name: arm.decisions for name, arm in group.arms.items()})
-        rows.append([group.model, reading(found), "; ".join(odd) or NOTHING])
+        rows.append([group.model, reading(found), "; ".join(oddities(group)) or NOTHING])
     return _table(["model", "what the contrasts say", "what else is seen"], rows)
 
 
