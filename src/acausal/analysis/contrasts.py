@@ -84,13 +84,15 @@ def arm_rate(decisions: Iterable[Decision]) -> float | None:
     return None if not rates else float(sum(rates) / len(rates))
 
 
-def contrasts(arms: Mapping[Arm, Sequence[Decision]]) -> list[Contrast]:
-    """Every contrast of one model all of whose arms were asked, in the order of CONTRASTS.
+def contrasts(arms: Mapping[Arm, Sequence[Decision]], *, level: float = 0.95) -> dict[str, Contrast]:
+    """Every contrast of one model all of whose arms were asked, by name, in the order of CONTRASTS.
 
     Args:
         arms: What each arm was told → its decisions, those that do not count included.
+        level: Coverage of each interval, in (0, 1).
     """
-    return [contrast(name, weights, arms) for name, weights in CONTRASTS.items() if weights.keys() <= arms.keys()]
+    asked = {name: weights for name, weights in CONTRASTS.items() if weights.keys() <= arms.keys()}
+    return {name: contrast(name, weights, arms, level=level) for name, weights in asked.items()}
 
 
 def contrast(name: str, weights: Weights, arms: Mapping[Arm, Sequence[Decision]], *, level: float = 0.95) -> Contrast:
@@ -140,9 +142,9 @@ def matching_effect(decisions: Iterable[Decision]) -> float | None:
 
 def by_meeting(decisions: Iterable[Decision]) -> dict[int, float]:
     """The rate in the first match of an agent's round, in its second, and so on, over decisions that count."""
-    numbered: defaultdict[tuple[int, int, int], list[Decision]] = defaultdict(list)
+    numbered: defaultdict[tuple[str, int, int, int], list[Decision]] = defaultdict(list)
     for decision in decisions:
-        numbered[decision.replicate, decision.round, decision.agent].append(decision)
+        numbered[decision.condition, decision.replicate, decision.round, decision.agent].append(decision)
     met: defaultdict[int, list[int]] = defaultdict(list)
     for own in numbered.values():
         for number, decision in enumerate(sorted(own, key=lambda d: d.match), start=1):

@@ -8,6 +8,7 @@ from acausal.analysis.contrasts import (
     CONTRASTS,
     ONE_WORDING,
     PILOT,
+    Arm,
     Contrast,
     arm_rate,
     by_meeting,
@@ -43,17 +44,22 @@ def document(groups: Sequence[Group]) -> str:
     return "\n".join(parts)
 
 
-def reading(found: Mapping[str, Contrast]) -> str:
+def reading(arms: Mapping[Arm, Sequence[Decision]]) -> str:
     """What the contrasts of a model say, in a few words; no more than their intervals bear.
 
-    Args:
-        found: Name → contrast, those that could be asked.
+    The acausal claim needs three contrasts above 0, each at 95 %. What rests on one of several contrasts must be above
+    0 with the error shared out among all of them.
     """
+    found = contrasts(arms)
     if not found:
         return "no arms to compare"
     if all(each.value is None for each in found.values()):
         return "no data"
-    words = _linkage(found) or _identity(found) or "no effect"
+    strictly = contrasts(arms, level=1 - 0.05 / len(found))
+    if all(_positive(found, name) for name in ("Γ", "S_I", "ΔS")):
+        words = "linkage, belief held equal, and only while the other's choice is open: the acausal claim"
+    else:
+        words = next((words for name, words in _ALONE.items() if _positive(strictly, name)), "nothing shown")
     mirror = found.get("mirror")
     if mirror is not None and mirror.value is not None and mirror.value < POSITIVE_CONTROL:
         words += f"; the causal mirror moves it to {mirror.value:.2f} only"
@@ -63,26 +69,16 @@ def reading(found: Mapping[str, Contrast]) -> str:
     return words if fewest >= PILOT else f"{words}; a pilot of {fewest} units"
 
 
-def _linkage(found: Mapping[str, Contrast]) -> str:
-    """What the linkage does; empty where it does nothing, or was not varied."""
-    if all(_positive(found, name) for name in ("Γ", "S_I", "ΔS")):
-        return "linkage, belief held equal, and only while the other's choice is open: the acausal claim"
-    if _positive(found, "Γ"):
-        return "linkage, but not only while the other's choice is open: no claim"
-    if _positive(found, "Γ50"):
-        return "belief about the other, not linkage (Γ50 without Γ): no claim"
-    if _positive(found, "S_I"):
-        return "the other's choice being known" + (
-            ", more so for a copy: no claim" if _positive(found, "ΔS") else ", whoever it is (S without ΔS): no claim"
-        )
-    return ""
-
-
-def _identity(found: Mapping[str, Contrast]) -> str:
-    if _positive(found, "B"):
-        return "identity at fixed linkage (B): framing, not linkage"
-    named = [name for name in ("told", "I - none", "same - none") if _positive(found, name)]
-    return f"told identity ({named[0]})" if named else ""
+_ALONE = {
+    "Γ": "linkage, but not only while the other's choice is open: no claim",
+    "Γ50": "belief about the other, not linkage (Γ50 without Γ): no claim",
+    "S_I": "the other's choice being known (S without the rest): no claim",
+    "B": "identity at fixed linkage (B): framing, not linkage",
+    "told": "told identity",
+    "I - none": "told identity, against nothing told",
+    "same - none": "told the same model, against nothing told",
+}
+"""Contrast → what it says where it is the first of these above 0."""
 
 
 def _positive(found: Mapping[str, Contrast], name: str) -> bool:
@@ -104,10 +100,12 @@ def oddities(group: Group) -> list[str]:
         reasons = ", ".join(sorted({str(d.outcome or d.status) for d in every if not d.counts}))
         found.append(f"{missing:.0%} missing ({reasons})")
         if missing > MISSING or max(shares) - min(shares) > MISSING_DIFFERENCE:
-            found[-1] += f", {min(shares):.0%} to {max(shares):.0%} of an arm: nothing confirmed"
+            spread = f", {min(shares):.0%} to {max(shares):.0%} of an arm" if min(shares) < max(shares) else ""
+            found[-1] += f"{spread}: nothing confirmed"
     found += _places(every)
-    agreement, rate = repeat_agreement(every), arm_rate(every)
-    if agreement == 1 and rate not in (0, 1):
+    unsettled = [arm.decisions for arm in group.arms.values() if arm_rate(arm.decisions) not in (None, 0, 1)]
+    agreements = {repeat_agreement(decisions) for decisions in unsettled} - {None}
+    if agreements == {1}:
         found.append("equal prompts always answered alike: a rule, or copies")
     return found
 
@@ -156,13 +154,13 @@ def _rate(decisions: Sequence[Decision]) -> str:
 
 
 def _contrasts(groups: Sequence[Group]) -> str:
-    found = [(group.model, {each.name: each for each in contrasts(group.told)}) for group in groups]
+    found = [(group.model, contrasts(group.told)) for group in groups]
     names = [name for name in CONTRASTS if any(name in own for _, own in found)]
     if not names:
         return ""
     rows = [[model, *(_contrast(own.get(name)) for name in names)] for model, own in found]
     every = [each for _, own in found for each in own.values() if each.units]
-    units = sorted({f"{each.units} {each.unit}s" for each in every})
+    units = sorted({f"{each.units} × {each.unit}" for each in every})
     head = f"Contrasts with 95 % intervals over units ({', '.join(units) or 'none'})."
     return f"{head}\n\n{_table(['model', *names], rows)}\n"
 
@@ -173,15 +171,16 @@ def _contrast(each: Contrast | None) -> str:
     if each.value is None:
         return "no data"
     if each.low is None or each.high is None:
-        return f"{each.value:+.2f}"
-    return f"{each.value:+.2f} [{each.low:+.2f}, {each.high:+.2f}]"
+        return _signed(each.value)
+    return f"{_signed(each.value)} [{_signed(each.low)}, {_signed(each.high)}]"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _seen(groups: Sequence[Group]) -> str:
-    rows = []
-    for group in groups:
-        found = {each.name: each for each in contrasts(group.told)}
-        rows.append([group.model, reading(found), "; ".join(oddities(group)) or NOTHING])
+    rows = [[group.model, reading(group.told), "; ".join(oddities(group)) or NOTHING] for group in groups]
     return _table(["model", "what the contrasts say", "what else is seen"], rows)
 
 
