@@ -15,7 +15,7 @@ LAYERS = [
     ["errors", "game"],
     ["elicitation"],
     ["game_schema", "matching_schema"],
-    ["spelling", "treatment", "schema", "disclosure", "condition_rules", "encounters"],
+    ["spelling", "treatment", "schema", "disclosure", "condition_rules", "encounters", "protocol_rules"],
     ["config", "complaint", "stored"],
     ["earlier", "migrate"],
     ["records", "provenance"],

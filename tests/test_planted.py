@@ -17,7 +17,7 @@ from acausal.analysis.contrasts import arm_rate, contrasts, matching_effect, mis
 from acausal.analysis.position import position_effects
 from acausal.analysis.rates import grouped
 from acausal.cli import _main
-from acausal.config import _plain
+from acausal.config import _plain, conf_dir
 from acausal.design.population import Agent, seat_seed
 from acausal.design.population import population as population_of
 from acausal.design.prompts import anonymous_id
@@ -322,6 +322,11 @@ def test_a_strategy_is_one_draw_that_its_decisions_follow(endpoint: tuple[Proces
     by_agent = grouped(every, lambda d: d.agent)
     assert all(len({decision.action for decision in own}) == 1 for own in by_agent.values())
     assert len({own[0].action for own in by_agent.values()}) == 2
+
+
+def test_the_docs_say_of_every_agent_what_it_must_be_seen_as() -> None:
+    about = (conf_dir().parent / "docs" / "planted_truth.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", about, re.MULTILINE) == list(PLANTED)
 
 
 def test_every_agent_is_served_and_says_what_is_planted() -> None:

@@ -20,6 +20,7 @@ from acausal.disclosure import in_force
 from acausal.encounters import check_evolution, check_matching
 from acausal.errors import ConfigError
 from acausal.game_schema import check_power, check_stakes
+from acausal.protocol_rules import check_protocol
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 from acausal.spelling import nearest as nearest
 
@@ -177,6 +178,7 @@ def check(config: Config) -> None:
     check_condition(config)
     check_matching(config)
     check_evolution(config)
+    check_protocol(config)
     _check_labels(config)
     check_stakes(config.game.stakes)
     check_power(config.game.power, config.game.kind)

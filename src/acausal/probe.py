@@ -74,6 +74,8 @@ async def _ask(config: Config, client: Client) -> None:
     if config.protocol.strategy is not None:
         written = await _all(asker.strategy(agent, 1, 1) for agent in first)
         strategies = {record.agent: record for record in written}
+    if config.protocol.is_compiled:
+        return
     await _all(
         asker.decision(agent, places[agent.id], strategies.get(agent.id), (), 1)
         for agent in _first(first, config.probe, asker.deciding_slot)

@@ -17,13 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from acausal.analysis.calls import CallTally
-from acausal.encounters import decisions_per_round, matches_per_round
+from acausal.encounters import matches_per_round
 from acausal.game import Action
 from acausal.models.route import Route, Standing
 from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
 from acausal.report.rows import dollars, seconds
 from acausal.schema import Config, ProgressMode
+from acausal.workload import calls_per_round
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""
@@ -105,8 +106,7 @@ class Progress:
         self._matches_per_round = matches_per_round(config)
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        strategies = config.num_agents if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * (strategies + decisions_per_round(config) * config.samples)
+        self._total_calls = rounds * calls_per_round(config)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (

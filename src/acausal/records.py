@@ -95,6 +95,8 @@ class Request:
     seed: int
     """Seed of this place, in [0, 2^31), sent where the model takes one."""
     elicit: Elicit = Elicit.choice
+    program: tuple[str, ...] = ()
+    """Labels, in the order in which the prompt named them, between which the program asked for chooses; empty: none."""
 
     @property
     def characters(self) -> int:
@@ -162,6 +164,8 @@ class StrategyRecord:
     """Of the exact messages that asked for it."""
     paraphrase: int | None = None
     """Which wording of the condition they were in, from 1."""
+    reasks: int = 0
+    """How often it was asked again because the reply was no program."""
 
 
 @dataclass(frozen=True, slots=True)

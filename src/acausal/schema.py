@@ -198,10 +198,15 @@ class ProtocolConfig:
     """System message of every call: rules, payoffs, disclosure."""
     strategy: str | None = None
     """User message that asks for a strategy once a round; null: agents decide without one."""
-    decision: str = MISSING
-    """User message that asks for one decision."""
+    decision: str | None = MISSING
+    """User message that asks for one decision; null: the strategy is a program that decides (design/program.py)."""
     answer: AnswerConfig = field(default_factory=AnswerConfig)
     """How it asks for the form of the answer: `{{ ask }}` in the decision's template."""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether strategies are programs, so that no decision is asked for."""
+        return self.decision is None
 
 
 @dataclass

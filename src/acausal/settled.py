@@ -61,7 +61,7 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
         if not is_strategy and (strategy := strategies.get(_author(place))) is not None:
             quoted = loads[kind].quotes / loads[kind].calls * len((strategy.reply.text or "").strip().encode())
         _settle(settled[kind], call, quoted, config.models[kind[0]].model_type)
-        if is_strategy and read_strategy(call.reply)[1] is not Status.LEGIBLE:
+        if is_strategy and decision in loads and read_strategy(call.reply)[1] is not Status.LEGIBLE:
             without = places.matches(place.replicate, place.round)[place.agent] * config.samples
             if without:
                 load = loads[decision]
@@ -77,20 +77,23 @@ def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
     """
     places = _Places(config)
     done: Counter[tuple[int, int, int, Purpose]] = Counter()
+
+    def asked(replicate: int, round_: int, agent: int) -> int:
+        return 0 if config.protocol.is_compiled else places.matches(replicate, round_)[agent]
+
     for call in record:
         place = call.place
         if place.sample > 1 or place.ask > 1:
             continue  # asked beside the first, or in place of it
         done[place.replicate, place.agent, place.round, place.purpose] += 1
         if place.purpose is Purpose.STRATEGY and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            without = places.matches(place.replicate, place.round)[place.agent]
+            without = asked(place.replicate, place.round, place.agent)
             done[place.replicate, place.agent, place.round, Purpose.DECISION] += without
 
     def left(replicate: int, agent: int) -> int:
         steps = 0
         for round_ in range(1, config.num_rounds + 1):
-            matches = places.matches(replicate, round_)[agent]
-            decisions = matches - done[replicate, agent, round_, Purpose.DECISION]
+            decisions = asked(replicate, round_, agent) - done[replicate, agent, round_, Purpose.DECISION]
             steps += decisions if config.condition.shows.own_matches else min(1, decisions)
             steps += config.protocol.strategy is not None and not done[replicate, agent, round_, Purpose.STRATEGY]
         return steps

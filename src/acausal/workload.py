@@ -21,6 +21,7 @@ from typing import Any
 from acausal.design.arms import questions, used_paraphrases
 from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
+from acausal.design.program import constant, written
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.disclosure import paraphrase_of
 from acausal.elicitation import Elicit
@@ -36,7 +37,7 @@ from acausal.schema import Config
 PLACEHOLDER = "I will choose what I would want every other participant to choose in my place."
 """A strategy that no model writes, so that it is found again in the prompts that quote it."""
 PLAYED_UP_TO = 5_000
-"""Calls of one replicate: rendering them all takes about a second."""
+"""Strategies and decisions of one replicate: rendering them all takes about a second."""
 DEPTHS = 48
 """Depths of history at which the decisions of a large cell are rendered; between them the text grows evenly."""
 
@@ -63,7 +64,7 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
     """The calls of a cell if every one is answered and legible; starts an event loop of its own.
 
     Args:
-        played_up_to: Calls of one replicate up to which it is played in full rather than sampled.
+        played_up_to: Strategies and decisions of one replicate up to which it is played in full rather than sampled.
 
     Raises:
         ConfigError: A prompt does not render.
@@ -92,6 +93,12 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
         )
         for kind, tally in sorted(least.items(), key=lambda item: (item[0][0], item[0][1] is Purpose.DECISION))
     }
+
+
+def calls_per_round(config: Config) -> int:
+    """The calls of one round of one replicate, if every one is answered and legible."""
+    strategies = config.num_agents if config.protocol.strategy is not None else 0
+    return strategies if config.protocol.is_compiled else strategies + decisions_per_round(config) * config.samples
 
 
 def _bytes_over_the_first_wording(config: Config) -> dict[Purpose, int]:
@@ -143,14 +150,17 @@ class _Recorder:
         size = text_bytes(body["messages"]) - quotes * len(PLACEHOLDER)
         ceiling = int(body.get("max_completion_tokens") or body["max_tokens"])
         self.tallies[request.slot, request.place.purpose].add(_Tally(1, size, quotes, ceiling))
-        text = _answer(request, self._longer) if request.choices else PLACEHOLDER
+        text = _answer(request, self._longer) if request.choices or request.program else PLACEHOLDER
         model = self._models[request.slot].model_type
         return Reply(key="", model=model, served_by=model, substituted=False, text=text, finish_reason="stop")
 
 
 def _answer(request: Request, longer: bool) -> str:
     """A legible answer with which the histories come out as short, or as long, as they can."""
-    wanted = sorted(request.choices, key=lambda label: len(label.encode()))[longer]
+    wanted = sorted(request.choices or request.program, key=lambda label: len(label.encode()))[longer]
+    if request.program:
+        first, second = request.program
+        return written(constant(float(wanted == first)), {Action.COOPERATE: first, Action.DEFECT: second})
     if request.elicit is Elicit.probability:
         return "100" if wanted == request.choices[0] else "0"
     return wanted
@@ -198,6 +208,8 @@ async def _add_round(
         strategy = await asker.strategy(agent, 1, 1, past)
         for kind, tally in recorder.tallies.items():
             total[kind].add(tally, strategies)
+    if config.protocol.is_compiled:
+        return
     asked: dict[int, _Tally] = {}
     for meeting in sorted({depth for matches in played for depth in _depths(matches)}):
         recorder = _Recorder(config, longer)

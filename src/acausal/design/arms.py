@@ -71,6 +71,8 @@ def questions(config: Config, paraphrase: int, variant: Variant | None = None) -
             strategy = STRATEGY
             messages = prompts.strategy(past)
             asked.append(Question(f"strategy, {place}", round_, False, messages, past, prompts.variant, ""))
+        if config.protocol.is_compiled:
+            continue
         for match in (1, _LATER_MATCH):
             if match <= most:
                 history = _history(match) if config.condition.shows.own_matches else []

@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from acausal.design.counterbalance import Variant, variants
+from acausal.design.program import outcome_keys
 from acausal.disclosure import disclosure
 from acausal.elicitation import Elicit
 from acausal.encounters import matches_in_words
@@ -82,6 +83,11 @@ class Prompts:
             "points": points,
             "percent": percent,
             "number": number,
+            "shows_own_matches": condition.shows.own_matches,
+            "outcomes": [
+                {"key": key, "own": self.labels[own], "other": self.labels[other]}
+                for (own, other), key in outcome_keys(self.labels).items()
+            ],
         }
         self._words |= _words_of_its_own(config)
         source = "condition.disclosure" if condition.disclosure else f"wording {config.wording.name!r}"
@@ -92,12 +98,12 @@ class Prompts:
         own, usual = config.game.wording, config.protocol  # a game that is not played in pairs brings its own words
         self._system = self._compiled("protocol.system", own.system or usual.system)()
         self._strategy = self._compiled("protocol.strategy", own.strategy or usual.strategy or "")
-        self._decision = self._compiled("protocol.decision", own.decision or usual.decision)
+        self._decision = self._compiled("protocol.decision", own.decision or usual.decision or "")
         form = "probability" if config.elicit is Elicit.probability else "choice"
         self.ask = self._compiled(f"protocol.answer.{form}", getattr(usual.answer, form))()
         """The form of the answer that a decision asks for, as agents read it."""
         self._words["ask"] = self.ask
-        reminder = f"{form}_reminder"
+        reminder = "program_reminder" if usual.is_compiled else f"{form}_reminder"
         self._reminder = self._compiled(f"protocol.answer.{reminder}", getattr(usual.answer, reminder))()
         self._past = [
             self._compiled(f"wording.{shown}", getattr(config.wording, shown))

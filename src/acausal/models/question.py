@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from acausal.design.program import Program, constant, written
 from acausal.game import Action
 from acausal.records import Message
 
@@ -27,6 +28,10 @@ _OWN_STRATEGY = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
+_PROGRAM_REQUEST = re.compile(
+    r"\bwrite\b[^.]*\bstrategy\b[^.]*\bas a program\b.*\bprobability of choosing (.+?), drawn",
+    re.IGNORECASE | re.DOTALL,
+)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 
 
@@ -46,11 +51,18 @@ class Question:
 Persona = Callable[[Question], str]
 
 
-def answer(question: Question, rule: str, action: Action) -> str:
-    """The rule in words where a strategy is asked for, else the label of the action."""
+def answer(question: Question, rule: str, action: Action, program: Program | None = None) -> str:
+    """The rule in words or as a program where a strategy is asked for, else the label of the action.
+
+    Args:
+        program: None: the action in every match.
+    """
     labels = labels_of(told(question))
     if labels is None:
         return NO_GAME
+    if not question.choices and (asked := _PROGRAM_REQUEST.search(last_user_message(question))):
+        named = dict(sorted(labels.items(), key=lambda item: item[1] != asked[1]))  # numbers are of the one asked about
+        return written(program or constant(float(action is Action.COOPERATE)), named)
     if not question.choices and _STRATEGY_REQUEST.search(last_user_message(question)):
         return rule.format(cooperate=labels[Action.COOPERATE], defect=labels[Action.DEFECT])
     label = labels[action]

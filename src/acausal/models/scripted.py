@@ -17,6 +17,7 @@ from itertools import takewhile
 from typing import Any
 
 from acausal.config import nearest
+from acausal.design.program import OUTCOMES, Program, constant
 from acausal.design.seeds import placed_seed
 from acausal.errors import ModelRejected, ModelUnavailable
 from acausal.game import Action
@@ -66,7 +67,7 @@ def coin(question: Question) -> str:
     """Tosses a fair coin that the seed alone decides."""
     heads = placed_seed(question.seed, "coin") % 2 == 0
     rule = "I toss a fair coin in each match: heads is {cooperate}, tails is {defect}."
-    return answer(question, rule, Action.COOPERATE if heads else Action.DEFECT)
+    return answer(question, rule, Action.COOPERATE if heads else Action.DEFECT, constant(0.5))
 
 
 def tit_for_tat(question: Question) -> str:
@@ -76,7 +77,8 @@ def tit_for_tat(question: Question) -> str:
     the prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
     """
     rule = "I begin with {cooperate} and then choose what the other chose in my latest match."
-    return answer(question, rule, latest_action(question) or Action.COOPERATE)
+    returned = {(own, other): float(other is Action.COOPERATE) for own, other in OUTCOMES}
+    return answer(question, rule, latest_action(question) or Action.COOPERATE, Program(1.0, returned))
 
 
 def superrational(question: Question) -> str:

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from acausal.design.counterbalance import Variant, assigned_variants
 from acausal.design.logprobs import p_cooperate
-from acausal.design.parsing import Reading, read_decision, read_probability, read_strategy
+from acausal.design.parsing import Reading, is_cut_off, read_decision, read_probability, read_strategy
 from acausal.design.population import Agent
+from acausal.design.program import Moves, Program, move, read_program
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.design.seeds import placed_seed
 from acausal.elicitation import Elicit
@@ -73,16 +74,24 @@ class Asker:
     async def strategy(
         self, agent: Agent, replicate: int, round_: int, past: Sequence[PastRound] = ()
     ) -> StrategyRecord:
-        """Ask an agent for its strategy of a round.
+        """Ask an agent for its strategy of a round; again while it must be a program, is none, and `max_reasks` allows.
 
         Args:
             past: The earlier rounds, of which the condition may show something.
         """
-        messages = self._prompts.of(self.variant(replicate, agent.id)).strategy(past, power=agent.power)
-        place = Place(replicate, round_, agent.id, Purpose.STRATEGY)
-        seed = placed_seed(self._config.seed, "strategy", replicate, round_, agent.id)
-        reply = await self._model.complete(Request(place, agent.model, messages, (), seed))
-        text, status, reason = read_strategy(reply)
+        prompts = self._prompts.of(self.variant(replicate, agent.id))
+        asked = messages = prompts.strategy(past, power=agent.power)
+        program = tuple(prompts.labels.values()) if self._config.protocol.is_compiled else ()
+        for ask in range(1, (self._config.max_reasks if program else 0) + 2):
+            place = Place(replicate, round_, agent.id, Purpose.STRATEGY, ask=ask)
+            request = Request(place, agent.model, asked, (), self._seed(place), program=program)
+            reply = await self._model.complete(request)
+            text, status, reason = read_strategy(reply)
+            if program and text is not None and isinstance(read := read_program(text, prompts.labels), str):
+                text, status, reason = None, Status.ILLEGIBLE, read
+            if status is not Status.ILLEGIBLE or is_cut_off(reply):
+                break
+            asked = prompts.again(messages)
         return StrategyRecord(
             replicate=replicate,
             round=round_,
@@ -97,6 +106,7 @@ class Asker:
             reason=reason,
             messages_hash=messages_hash(messages),
             paraphrase=self.paraphrase,
+            reasks=ask - 1,
         )
 
     async def decision(
@@ -110,7 +120,8 @@ class Asker:
     ) -> Choice:
         """Ask an agent for its action in a match, as often as `samples` says; the first is the one on record.
 
-        The first whatever became of it: taking the first legible one instead would select.
+        The first whatever became of it: taking the first legible one instead would select. An agent that wrote a
+        program is not asked: the program decides.
 
         Args:
             place: Of the decision; names match and co-player.
@@ -125,6 +136,8 @@ class Asker:
             reading = Reading(None, strategy.status, f"no strategy: {strategy.reason}")
             return Choice(reading, None, False, strategy.call_key, variant)
         shown = history if self._config.condition.shows.own_matches else ()
+        if self._config.protocol.is_compiled:
+            return self._played(strategy, place, [(match.own, match.other) for match in shown], variant)
         messages = self._prompts.of(variant).decision(
             strategy=strategy.strategy if strategy is not None else None,
             history=shown,
@@ -162,22 +175,40 @@ class Asker:
 
     def _read(self, reply: Reply, place: Place, prompts: Prompts) -> Reading:
         if self._config.elicit is Elicit.probability:
-            chance = placed_seed(self._seed(place), "draw") / 2**31
-            return read_probability(reply, prompts.labels, chance=chance)
+            return read_probability(reply, prompts.labels, chance=self._chance(place))
         reading = read_decision(reply, prompts.labels)
         if reading.action is None or self._config.elicit is Elicit.choice:
             return reading
         return replace(reading, p_cooperate=p_cooperate(reply.logprobs, prompts.labels))
 
-    def _seed(self, place: Place) -> int:
-        """The seed of a decision; samples and re-asks have seeds of their own."""
-        repeated = () if place.sample == place.ask == 1 else (place.sample, place.ask)
-        return placed_seed(
-            self._config.seed, "decision", place.replicate, place.round, place.agent, place.coplayer, *repeated
+    def _played(self, strategy: StrategyRecord | None, place: Place, before: Moves, variant: Variant) -> Choice:
+        """What a legible program does, at no call: whoever wrote it decides.
+
+        Args:
+            before: What the program may react to, in order.
+        """
+        assert strategy is not None  # config.check refuses to play programs that nobody writes
+        program = read_program(strategy.strategy or "", variant.labels)
+        assert isinstance(program, Program)  # or the strategy would not be legible
+        action = move(program, before, chance=self._chance(place))
+        reading = Reading(action, Status.LEGIBLE, None, p_cooperate=program.p_cooperate(before))
+        return Choice(
+            reading, strategy.served_by, strategy.substituted, strategy.call_key, variant, strategy.messages_hash
         )
+
+    def _chance(self, place: Place) -> float:
+        """A number in [0, 1) that the place of a decision alone decides."""
+        return placed_seed(self._seed(place), "draw") / 2**31
+
+    def _seed(self, place: Place) -> int:
+        """The seed of a call; samples and re-asks have seeds of their own."""
+        coplayer = (place.coplayer,) if place.purpose is Purpose.DECISION else ()
+        repeated = () if place.sample == place.ask == 1 else (place.sample, place.ask)
+        named = (place.purpose.value, place.replicate, place.round, place.agent, *coplayer, *repeated)
+        return placed_seed(self._config.seed, *named)
 
 
 def deciding_slot(config: Config, slot: str) -> str:
     """The slot that decides for agents of a slot: `sub_model` where strategies are delegated to one, else their own."""
-    delegated = config.protocol.strategy is not None
+    delegated = config.protocol.strategy is not None and not config.protocol.is_compiled
     return config.sub_model if delegated and config.sub_model is not None else slot

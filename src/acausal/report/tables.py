@@ -66,6 +66,7 @@ STRATEGIES = pa.schema(
         ("reason", _TEXT),
         ("messages_hash", _TEXT),
         ("paraphrase", _COUNT),
+        ("reasks", _COUNT),
     ]
 )
 """A row per strategy."""
