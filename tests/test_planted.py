@@ -104,6 +104,17 @@ def test_one_agent_alone_earns_the_acausal_claim(seen: dict[str, Group]) -> None
     assert [name for name in READERS if reading(seen[name].told).endswith("the acausal claim")] == ["edt"]
 
 
+def test_a_claim_lacks_what_was_not_asked(seen: dict[str, Group]) -> None:
+    told = seen["edt"].told
+    known = {arm: own for arm, own in told.items() if arm[1] is not Linkage.known_c}
+    assert reading(known) == "linkage (Γ); whether only while the other's choice is open was not asked: no claim"
+    unmirrored = {arm: own for arm, own in told.items() if arm[1] is not Linkage.mirror}
+    assert reading(unmirrored).endswith("without its positive control: no claim")
+    mirror = (Claim.identical_copy, Linkage.mirror)
+    failing = {**told, mirror: told[Claim.identical_copy, Linkage.known_c]}
+    assert reading(failing).endswith("no claim; the causal mirror moves it to 0.50 only")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

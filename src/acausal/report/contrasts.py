@@ -55,18 +55,33 @@ def reading(arms: Mapping[Arm, Sequence[Decision]]) -> str:
         return "no arms to compare"
     if all(each.value is None for each in found.values()):
         return "no data"
-    strictly = contrasts(arms, level=1 - 0.05 / len(found))
-    if all(_positive(found, name) for name in ("Γ", "S_I", "ΔS")):
-        words = "linkage, belief held equal, and only while the other's choice is open: the acausal claim"
-    else:
+    mirror = found["mirror"].value if "mirror" in found else None
+    words = _linkage(found, controlled=mirror is not None and mirror >= POSITIVE_CONTROL)
+    if not words:
+        strictly = contrasts(arms, level=1 - 0.05 / len(found))
         words = next((words for name, words in _ALONE.items() if _positive(strictly, name)), "nothing shown")
-    mirror = found.get("mirror")
-    if mirror is not None and mirror.value is not None and mirror.value < POSITIVE_CONTROL:
-        words += f"; the causal mirror moves it to {mirror.value:.2f} only"
+    if mirror is not None and mirror < POSITIVE_CONTROL:
+        words += f"; the causal mirror moves it to {mirror:.2f} only"
     if any(each.unit == ONE_WORDING for each in found.values()):
         words += "; of one wording, which proves nothing of others"
     fewest = min(each.units for each in found.values() if each.value is not None)
     return words if fewest >= PILOT else f"{words}; a pilot of {fewest} units"
+
+
+def _linkage(found: Mapping[str, Contrast], *, controlled: bool) -> str:
+    """The acausal claim, or what it lacks where Γ is above 0; empty where S and ΔS were asked and are not.
+
+    Args:
+        controlled: Whether the causal mirror was asked, and moves as many as it should.
+    """
+    if not _positive(found, "Γ"):
+        return ""
+    if not {"S_I", "ΔS"} <= found.keys():
+        return "linkage (Γ); whether only while the other's choice is open was not asked: no claim"
+    if not all(_positive(found, name) for name in ("S_I", "ΔS")):
+        return ""
+    words = "linkage, belief held equal, and only while the other's choice is open"
+    return f"{words}: the acausal claim" if controlled else f"{words}, without its positive control: no claim"
 
 
 _ALONE = {
