@@ -49,6 +49,7 @@ FENCES = {
         *("game_schema.py", "matching_schema.py", "treatment.py", "schema.py", "config.py", "stored.py", "launch.py"),
     ],
     "yaml": ["stored.py", "earlier.py", "migrate.py"],
+    "axelrod": ["models/axelrod_players.py"],
     "xllamacpp": ["models/local.py"],
     "matplotlib": ["report/figures.py"],
     "packaging": ["doctor/machine.py"],

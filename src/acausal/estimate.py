@@ -293,7 +293,7 @@ def _rate_bound(config: Config, rows: Sequence[RowEstimate]) -> RateBound | None
     """The slowest rate limit; slots of the same model at the same endpoint share one, the lowest of theirs."""
     calls: Counter[tuple[str, str | None, str]] = Counter()
     rates: dict[tuple[str, str | None, str], float] = {}
-    for slot in config.used_slots:
+    for slot in config.asked_slots:
         model = config.models[slot]
         served = (model.endpoint.name, model.endpoint.base_url, model.model_type)
         calls[served] += sum(row.calls for row in rows if row.slot == slot)

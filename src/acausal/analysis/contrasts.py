@@ -147,9 +147,10 @@ def by_meeting(decisions: Iterable[Decision]) -> dict[int, float]:
         numbered[decision.condition, decision.replicate, decision.round, decision.agent].append(decision)
     met: defaultdict[int, list[int]] = defaultdict(list)
     for own in numbered.values():
-        for number, decision in enumerate(sorted(own, key=lambda d: d.match), start=1):
+        matches = sorted({decision.match for decision in own})
+        for decision in own:
             if decision.counts:
-                met[number].append(decision.action is Action.COOPERATE)
+                met[matches.index(decision.match) + 1].append(decision.action is Action.COOPERATE)
     return {number: sum(own) / len(own) for number, own in sorted(met.items())}
 
 

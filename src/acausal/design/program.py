@@ -1,4 +1,4 @@
-"""A strategy as a small program: what to choose first, and what after each outcome of the match before.
+"""A strategy as a small program: what to choose first, and what after each outcome of the turn or match before.
 
 An agent writes it once a round as a JSON object, and every decision of the round follows from it at no further call:
 

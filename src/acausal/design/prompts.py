@@ -31,12 +31,14 @@ _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 @dataclass(frozen=True, slots=True)
 class PastMatch:
-    """An earlier match of this round, as its own agent saw it."""
+    """An earlier match of this round, or one turn of it, as its own agent saw it."""
 
     coplayer: str
     """Anonymous id, fresh in each (agent, round)."""
     own: Action
     other: Action
+    turn: int = 1
+    """Of the match, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Prompts:
             "points": points,
             "percent": percent,
             "number": number,
+            "horizon": config.game.horizon,
             "shows_own_matches": condition.shows.own_matches,
             "outcomes": [
                 {"key": key, "own": self.labels[own], "other": self.labels[other]}
@@ -142,6 +145,7 @@ class Prompts:
         coplayer: str,
         past: Sequence[PastRound] = (),
         power: float = 100.0,
+        turns: Sequence[PastMatch] = (),
     ) -> tuple[Message, ...]:
         """The messages that ask for one decision.
 
@@ -152,13 +156,23 @@ class Prompts:
             coplayer: Anonymous id of the co-player.
             past: As for `strategy`.
             power: As for `strategy`.
+            turns: The turns of this match so far.
         """
-        shown = [
-            {"coplayer": match.coplayer, "own": self.labels[match.own], "other": self.labels[match.other]}
-            for match in history
+        words = {"strategy": strategy, "coplayer": coplayer, "turn": len(turns) + 1, "past": self._shown(past)}
+        told = self._decision(**words, history=self._played(history), turns=self._played(turns))
+        return self._messages(told, power)
+
+    def _played(self, past: Sequence[PastMatch]) -> list[dict[str, object]]:
+        """Matches and turns in the words of the agent that played them."""
+        return [
+            {
+                "coplayer": match.coplayer,
+                "own": self.labels[match.own],
+                "other": self.labels[match.other],
+                "turn": match.turn,
+            }
+            for match in past
         ]
-        words = {"strategy": strategy, "history": shown, "coplayer": coplayer, "past": self._shown(past)}
-        return self._messages(self._decision(**words), power)
 
     def _shown(self, past: Sequence[PastRound]) -> str:
         """The earlier rounds as the condition shows them; a round in which nothing was measured is left out."""

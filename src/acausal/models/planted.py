@@ -31,7 +31,7 @@ _LITERATURE = re.compile(
     r"|(?:decision|game)[- ]theor\w+|rational\w*|predict\w+|same computation)\b",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"\bNow you play ((\w)\w* (\d+))\.")
+_NAMED = re.compile(r"\bNow you play ((\w)\w* (\d+))[.,]")
 _ROUND_SHOWN = re.compile(r"^- Round \d+:", re.MULTILINE)
 _OWN_WORDS = re.compile(r"^Your strategy for this round: I stay with (.+?) in every match\.", re.MULTILINE)
 

@@ -23,8 +23,11 @@ _PAYOFF = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PAST_MATCH = re.compile(r"^\W*with .+?: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
+_PAST_TURN = re.compile(r"^\W*turn \d+: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
+_TURN_ASKED_FOR = re.compile(r"^\W*now you play .+?, turn \d+", re.IGNORECASE | re.MULTILINE)
 _OWN_STRATEGY = re.compile(
-    r"^Your strategy for this round:.*?(?=^Your earlier matches in this round:|^Now you play|\Z)",
+    r"^Your strategy for this round:.*?"
+    r"(?=^Your earlier matches in this round:|^Your earlier turns with |^Now you play|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 _STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
@@ -109,9 +112,9 @@ def best_together(text: str) -> Action:
 
 
 def latest_action(question: Question) -> Action | None:
-    """What the other did in the last match shown; None when none is."""
+    """What the other did in the last turn of this match, or where matches have one, in the last match shown."""
     text = told(question)
-    past = _PAST_MATCH.findall(text)
+    past = (_PAST_TURN if _TURN_ASKED_FOR.search(text) else _PAST_MATCH).findall(text)
     if not past:
         return None
     latest = past[-1][1].casefold()

@@ -73,8 +73,8 @@ def coin(question: Question) -> str:
 def tit_for_tat(question: Question) -> str:
     """Cooperates first, then repeats what its latest co-player did [axelrod1984].
 
-    Every pair meets once a round, so there is no earlier move of the present co-player to return: the last match that
-    the prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
+    Where matches have one turn there is no earlier move of the present co-player to return: the last match that the
+    prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
     """
     rule = "I begin with {cooperate} and then choose what the other chose in my latest match."
     returned = {(own, other): float(other is Action.COOPERATE) for own, other in OUTCOMES}
