@@ -193,6 +193,8 @@ def _payoffs(config: Config, question: Question) -> Iterator[Leak]:
             own, other = actions.get(row[1].casefold()), actions.get(_EVERYBODY.sub("", row[2]).casefold())
             if own is None or other is None:
                 yield Leak("a row of the payoffs names no label", row[0], "write {{ cooperate }} and {{ defect }}")
+            elif config.public_goods is not None and not _EVERYBODY.match(row[2]):
+                yield Leak("a row of a game of all names one other", row[0], "drop the cover, which is told for pairs")
             elif abs(float(row[3]) - config.payoffs.payoff(own, other)) > 1e-5 * abs(float(row[3])):
                 number = f"{config.payoffs.payoff(own, other):g}"
                 cure = "render it from the matrix, e.g. {{ points(reward) }}"
