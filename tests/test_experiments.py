@@ -38,9 +38,12 @@ ARMS = {
     "d1_identity_linkage": 13,
     "d2_match_probability": 6 * 6,
     "d3_description": 9,
+    "d4_horizon": 5 * 3,
     "d5_tournament": 3 * 2,
     "d6_common_knowledge": 4,
     "difficulty_1": 5,
+    "difficulty_2": 2,
+    "difficulty_3": 2,
     "difficulty_4": 3 * 2,
     "earlier_populations": 6 * 2,
     "framing_effects": 5,
@@ -315,6 +318,24 @@ def test_false_claims_of_told_and_actual_have_a_truthful_twin() -> None:
 
 def test_a_number_moves_nobody_who_waits_for_sameness(laboratory: Laboratory) -> None:
     assert {laboratory.rate(config, "superrational") for config in cells("similarity_gradient")} == {0}
+
+
+def test_the_iterated_designs_play_the_turns_that_they_tell(laboratory: Laboratory) -> None:
+    for name, lengths in (("difficulty_2", {5}), ("d4_horizon", {10})):
+        first = cells(name)[0]
+        decisions = laboratory.decisions(first, "always_d")
+        assert {len(turns) for turns in turns_by_agent(decisions).values()} == lengths
+    drawn = {config.game.horizon.continuation for config in cells("d4_horizon")}
+    assert drawn == {None, 0.25, 0.5, 0.75, 0.9}
+    assert {config.game.horizon.continuation for config in cells("difficulty_3")} == {0.9}
+
+
+def turns_by_agent(decisions: tuple[Decision, ...]) -> dict[int, list[int]]:
+    """Agent → the turns it played, where each plays one match."""
+    turns: dict[int, list[int]] = {}
+    for decision in decisions:
+        turns.setdefault(decision.agent, []).append(decision.turn)
+    return turns
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,9 @@ def claim_is_true(config: Config, slot: str, other: str) -> bool | None:
     """Whether what an agent is told of its co-player holds.
 
     Every told linkage is false: agents choose at the same time, and no choice is drawn, copied or known before. So is
-    that the other does not know, since all agents are told the same. No file says which models are a family: only a
-    model itself surely belongs to its own.
+    that the other does not know, since all agents are told the same; and of a rule every claim is that says what the
+    co-player is, an AI or a human. A rule itself is told nothing. No file says which models are a family: only a model
+    itself surely belongs to its own.
 
     Args:
         slot: Model slot in the agent's seat.
@@ -120,10 +121,14 @@ def claim_is_true(config: Config, slot: str, other: str) -> bool | None:
         None where nothing is claimed.
     """
     condition = config.condition
+    if config.plays_by_rule(slot):
+        return None
     if condition.linkage is not Linkage.none:
         return False
     if condition.claim is Claim.none:
         return None
+    if config.plays_by_rule(other) and condition.claim is not Claim.mixed:
+        return False
     mine, theirs = config.models[slot], config.models[other]
     same_model, identical = mine.model_type == theirs.model_type, mine == theirs
     measured = condition.similarity_source is SimilaritySource.measured

@@ -96,10 +96,11 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
         check_keys(cell.config, environment)
         lint(cell.config)
         endpoints = connect(cell.config, environment)
+        progress = Progress(cell.config, console)
         with Ledger(cell.directory, identity(cell.config), settled=settled) as ledger:
             RUNNING.write(cell.directory)
             run = Run(cell.directory, cell.config.tracking.experiment) if cell.config.tracking.enabled else None
-            with Progress(cell.config, console) as progress:
+            with progress:
                 try:
                     played = process.run(_play(cell, ledger, endpoints, run, progress, process.gates, environment))
                 except AcausalError as error:

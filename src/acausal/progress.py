@@ -17,13 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from acausal.analysis.calls import CallTally
-from acausal.encounters import decisions_per_round, matches_per_round
+from acausal.encounters import matches_per_round
 from acausal.game import Action
 from acausal.models.route import Route, Standing
 from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
 from acausal.report.rows import dollars, seconds
 from acausal.schema import Config, ProgressMode
+from acausal.workload import calls_in_all
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""
@@ -61,7 +62,7 @@ class Tally:
         self.unpriced += reply.error is None and reply.cost_usd is None
 
     def count_match(self, match: MatchRecord) -> None:
-        """Add one match and its two decisions."""
+        """Add one match and its decisions."""
         self.matches += 1
         for decision in match.decisions:
             self.decisions[decision.agent_model] += 1
@@ -86,8 +87,12 @@ class Progress:
     """Counts a cell's events and shows them. Use as a context manager around the play.
 
     Args:
-        config: The cell: what is to come is computed from it.
+        config: The cell: what is to come is computed from it. A match that ends early, at a turn without both actions,
+            leaves its later calls unmade.
         console: Where to show it.
+
+    Raises:
+        ConfigError: A match is drawn with more turns than any may have.
     """
 
     def __init__(self, config: Config, console: Console) -> None:
@@ -105,8 +110,7 @@ class Progress:
         self._matches_per_round = matches_per_round(config)
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        strategies = config.num_agents if config.protocol.strategy is not None else 0
-        self._total_calls = rounds * (strategies + decisions_per_round(config) * config.samples)
+        self._total_calls = calls_in_all(config)
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (
