@@ -16,7 +16,7 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?(?:%|per ?cent\b)", re.IGNORECASE)
 _MACHINE = r"(?:AIs?|LLMs?|language models?|models?|machines?|weights|programs?)"
 _SIMILAR = re.compile(r"\bsimilar(?:ity|ly)?\b|\balike\b", re.IGNORECASE)
 _UNKNOWN = re.compile(r"\bun(?:known|clear|certain)\b|\bnot known\b|\bnobody knows\b", re.IGNORECASE)
-_MIXED = re.compile(r"\bsome\b.*\b(?:identical|copies|the same)\b", re.IGNORECASE | re.DOTALL)
+_MIXED = re.compile(r"(?=.*\bsome\b).*\b(?:identical|copies|the same)\b", re.IGNORECASE | re.DOTALL)
 _KINDS = {
     Claim.identical_copy: re.compile(r"\bcop(?:y|ies)\b|\bclones?\b|\btwins?\b|\bidentical\b", re.IGNORECASE),
     Claim.same_model: re.compile(rf"\bsame (?:\w+ ){{0,2}}{_MACHINE}\b", re.IGNORECASE),
@@ -28,6 +28,10 @@ _KINDS = {
     Claim.human: re.compile(r"\bhumans?\b|\bpersons?\b|\bpeople\b", re.IGNORECASE),
     Claim.another_ai: re.compile(rf"\b(?:{_MACHINE}|artificial intelligences?|chatbots?)\b", re.IGNORECASE),
 }
+_KNOWS = re.compile(r"\b(does not|doesn['’]t )?\s*\bknows?\b", re.IGNORECASE)
+_RATIONAL, _FAMILY, _PROMPT = (
+    re.compile(rf"\b{words}\b", re.IGNORECASE) for words in ("rational", "same family", "same prompt")
+)
 _DRAW = re.compile(r"\bdraws?\b|\bdrawn\b|\breplaced\b|\bcoin\b", re.IGNORECASE)
 _LINKS = {
     Linkage.known_c: re.compile(r"\balready (?:chosen|chose)\b|\bchose already\b|\bhas chosen\b", re.IGNORECASE),
@@ -58,6 +62,8 @@ def recalled_kind(text: str) -> str | None:
     """What a text says the co-player is: a claim's name, `similarity 60`, `nothing`; None where it cannot be read."""
     if _NOTHING.search(text):
         return NOTHING
+    if (more := _with_more(text)) is not None:
+        return more
     if _MIXED.search(text):
         return Claim.mixed.name
     if _SIMILAR.search(text):
@@ -74,6 +80,20 @@ def recalled_kind(text: str) -> str | None:
     if len(named) > 1 and named[0] is not Claim.human and named[-1] is Claim.another_ai:  # every model is an AI
         named = named[:-1]
     return named[0].name if len(named) == 1 else None
+
+
+def _with_more(text: str) -> str | None:
+    """The claim that says more than another one does: a copy that knows, a rational AI, a family, a prompt."""
+    plain = {claim for claim, words in _KINDS.items() if words.search(text)}
+    if Claim.identical_copy in plain and (known := _KNOWS.search(text)) is not None:
+        return (Claim.copy_that_does_not_know if known[1] else Claim.copy_that_knows).name
+    if _DENIAL.search(text):
+        return None
+    if _RATIONAL.search(text) and len(plain & {Claim.human, Claim.another_ai}) == 1:
+        return (Claim.rational_human if Claim.human in plain else Claim.rational_ai).name
+    if _FAMILY.search(text) and Claim.human not in plain:
+        return Claim.same_family.name
+    return Claim.same_prompt.name if _PROMPT.search(text) and Claim.same_model in plain else None
 
 
 def recalled_link(text: str) -> str | None:
