@@ -205,12 +205,15 @@ def test_superrational_cooperates_only_where_all_are_the_same_model() -> None:
     assert superrational(question(disclosure=IDENTITY, protocol="direct", history=[LABELS])) == "COOPERATE"
 
 
-@pytest.mark.parametrize("told", [*CLAIMS.same_model, *CLAIMS.identical_copy])
+SAMENESS = {"same_model", "same_prompt", "identical_copy", "copy_that_knows", "copy_that_does_not_know"}
+
+
+@pytest.mark.parametrize("told", [told for claim in sorted(SAMENESS) for told in CLAIMS[claim]])
 def test_superrational_knows_itself_in_every_wording(told: str) -> None:
     assert superrational(question(disclosure=told)) == "COOPERATE"
 
 
-@pytest.mark.parametrize("claim", sorted(set(CLAIMS) - {"same_model", "identical_copy"}))
+@pytest.mark.parametrize("claim", sorted(set(CLAIMS) - SAMENESS))
 def test_superrational_takes_no_other_claim_for_sameness(claim: str) -> None:
     assert {superrational(question(disclosure=told)) for told in CLAIMS[claim]} == {"DEFECT"}
 

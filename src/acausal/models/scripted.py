@@ -53,6 +53,8 @@ _DENIAL = re.compile(
     r"if|whether|may|might|could|perhaps|possibly)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_IGNORANCE = re.compile(r"\bdoes not know\b|\bdo(?:es)?n['’]t know\b", re.IGNORECASE)
+"""Of a copy that does not know what it is: it is one all the same."""
 
 
 def always_c(question: Question) -> str:
@@ -254,4 +256,4 @@ def _demanded(body: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
 def _are_all_alike(text: str) -> bool:
     """Whether sentences call the players the same model, and none of them denies, hedges or limits it."""
     sentences = [sentence for sentence in SENTENCE_END.split(text) if _SAMENESS.search(sentence)]
-    return bool(sentences) and not any(_DENIAL.search(sentence) for sentence in sentences)
+    return bool(sentences) and not any(_DENIAL.search(_IGNORANCE.sub("", sentence)) for sentence in sentences)
