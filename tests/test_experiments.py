@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from playing import Played, played
 
 from acausal.config import check, conf_dir, fingerprint, identity
-from acausal.launch import _cells
+from acausal.plan import cells_of
 from acausal.process import Process
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 from acausal.status import ExitCode
@@ -39,7 +39,7 @@ def cells(name: str) -> tuple[Config, ...]:
             whole = hydra.compose_config(
                 "config", [f"experiment={name}"], RunMode.MULTIRUN, with_log_configuration=False
             )
-            return tuple(config for _, config in _cells(whole))
+            return tuple(config for _, config in cells_of(whole))
     finally:
         GlobalHydra.instance().hydra = outer
 

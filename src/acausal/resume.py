@@ -16,11 +16,11 @@ from rich.console import Console
 from acausal.audit import audit
 from acausal.errors import AcausalError, ConfigError
 from acausal.experiment import Cell, run_cell
-from acausal.launch import read_dotenv, say
+from acausal.launch import read_dotenv
 from acausal.process import Process
 from acausal.report.terminal import resume_command, run_command, short
 from acausal.schema import ReplayMode
-from acausal.status import ExitCode, read_status, status_of
+from acausal.status import ExitCode, read_status, say, status_of
 from acausal.stored import CONFIG, changed, config_of, keep, read_config, read_overrides
 from acausal.sweep import PLAN, Plan, PlannedCell, Sweep, cells_table, note_end, read_plan
 
