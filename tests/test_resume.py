@@ -14,9 +14,9 @@ import yaml  # type: ignore[import-untyped]
 from program import ACAUSAL, KEY, MODELS, OFFLINE, OPENROUTER, ROOT, SCRIPTED, contents, endpoint, finish, run, start
 
 from acausal.config import OPERATIONAL, conf_dir, flat_config, identity, is_operational
+from acausal.job_log import LOG_FORMAT
 from acausal.models.faults import Fault
 from acausal.models.simulator import Simulator, SimulatorSettings, running
-from acausal.resume import LOG_FORMAT
 from acausal.schema import Config
 from acausal.sweep import Sweep, read_plan
 

@@ -12,13 +12,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import hydra
 from dotenv import load_dotenv
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -28,8 +26,8 @@ from rich.console import Console
 from acausal.complaint import complaint
 from acausal.config import conf_dir, from_hydra, register_schema
 from acausal.errors import AcausalError, ConfigError
-from acausal.plan import Escaped, SweepCallback, cells_of, commands
-from acausal.schema import Config, ReplayMode
+from acausal.plan import Escaped, SweepCallback, cell_of, cells_of
+from acausal.schema import Config
 from acausal.status import ExitCode, refused, say
 
 _FREE_FORM = re.compile(
@@ -52,7 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         code = _run_hydra()
     finally:
         sweep_code = SweepCallback.end()
-        _close_process()
+        if (process := sys.modules.get("acausal.process")) is not None:  # else nothing was played
+            process.close_shared()
     return max(code, sweep_code or 0)
 
 
@@ -158,42 +157,15 @@ def _opened(argument: str) -> str:
 
 def _play(node: DictConfig) -> None:
     """Hydra's task: one cell. Ends the program with its code, unless it is one cell of a sweep that goes on."""
-    from acausal.experiment import Cell, run_cell  # heavy: a refusal or --help does without
-    from acausal.sweep import ENDED, REPLAYED, note_end
+    from acausal.experiment import run_cell  # heavy: a refusal or --help does without
+    from acausal.process import shared_process
+    from acausal.together import note
 
-    if node.dry_run:  # the callback priced it and left; never play what was only to be priced
-        sys.exit(refused("dry_run needs the callback hydra.callbacks.sweep of conf/config.yaml, which is overridden"))
-    job = HydraConfig.get()
-    directory = Path(job.runtime.output_dir)
-    in_sweep = job.mode is RunMode.MULTIRUN
-    sweep_directory = Path(job.sweep.dir).absolute() if in_sweep else None
-    number = int(job.job.num) if in_sweep else None
     try:
-        cell = Cell(from_hydra(node), directory, *commands(job, directory), number, sweep_directory)
+        cell = cell_of(node)
     except ConfigError as error:
         sys.exit(refused(str(error)))  # raised further, Hydra would put a line of its own before it
-    code, message = run_cell(cell, os.environ, Console(), _process())
-    if message:
-        say(message)
-    if sweep_directory is not None and number is not None:
-        books = REPLAYED if cell.config.replay is ReplayMode.strict else ENDED
-        note_end(sweep_directory, number, cell.title, directory, code, message, books=books)
-    if sweep_directory is None or code is ExitCode.INTERRUPTED:
+    code, message = run_cell(cell, os.environ, Console(), shared_process())
+    note(cell, code, message)
+    if cell.number is None or code is ExitCode.INTERRUPTED:
         sys.exit(code)
-
-
-_PROCESS: list[Any] = []
-"""The Process of this run, once a cell has been played: Hydra hands a task nothing but its configuration."""
-
-
-def _process() -> Any:
-    from acausal.process import Process
-
-    if not _PROCESS:
-        _PROCESS.append(Process())
-    return _PROCESS[0]
-
-
-def _close_process() -> None:
-    while _PROCESS:
-        _PROCESS.pop().close()

@@ -23,6 +23,7 @@ from acausal.status import refused, say
 from acausal.stored import unresolved
 
 if TYPE_CHECKING:
+    from acausal.experiment import Cell
     from acausal.sweep import PlannedCell
 
 _ASKS_FOR_A_PRICE = re.compile(r"\+{0,2}(dry_run|probe)=")
@@ -43,6 +44,7 @@ class SweepCallback:
         """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
         from acausal.design.lint import lint_arms
         from acausal.sweep import Plan, Sweep
+        from acausal.together import drawn_blocks
 
         try:
             planned, configs = zip(*cells_of(config), strict=True)
@@ -55,7 +57,9 @@ class SweepCallback:
             strict = configs[0].replay is ReplayMode.strict
             for cell in () if strict else configs:
                 check_keys(cell, os.environ)
-            plan = Plan(list(sys.argv[1:]), list(planned))
+            at_once = int(config.hydra.launcher.get("at_once", 0))  # 0: one cell after the other, as Hydra itself does
+            order = drawn_blocks(dict(enumerate(configs))) if at_once else []
+            plan = Plan(list(sys.argv[1:]), list(planned), order, at_once)
             SweepCallback._open = Sweep.start(directory, plan, configs[0].tracking, strict=strict)
         except AcausalError as error:
             # Hydra turns an Exception of a callback into a warning and goes on.
@@ -108,6 +112,24 @@ def _cell(config: DictConfig) -> tuple[Config, Path]:
     with read_write(node), open_dict(node):
         del node["hydra"]
     return from_hydra(node), directory
+
+
+def cell_of(node: DictConfig) -> Cell:
+    """The cell of the job that Hydra has set up now.
+
+    Raises:
+        ConfigError: It is impossible.
+    """
+    from acausal.experiment import Cell
+
+    if node.dry_run:  # the callback priced it and left; never play what was only to be priced
+        raise ConfigError("dry_run needs the callback hydra.callbacks.sweep of conf/config.yaml, which is overridden")
+    job = HydraConfig.get()
+    directory = Path(job.runtime.output_dir)
+    words = commands(job, directory)
+    if job.mode is not RunMode.MULTIRUN:
+        return Cell(from_hydra(node), directory, *words)
+    return Cell(from_hydra(node), directory, *words, int(job.job.num), Path(job.sweep.dir).absolute())
 
 
 def commands(job: Any, directory: Path) -> tuple[str, str]:

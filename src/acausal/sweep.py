@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,10 @@ class Plan:
     arguments: list[str]
     """Of its command line."""
     cells: list[PlannedCell]
+    blocks: list[list[int]] = field(default_factory=list)
+    """Numbers of the cells in each block, in the order drawn; empty: cells are played one after the other."""
+    at_once: int = 0
+    """Replicates under way at a time, over all cells."""
 
     def write(self, directory: Path) -> None:
         """Keep it in the sweep's directory."""
@@ -62,12 +66,17 @@ def read_plan(directory: Path) -> Plan:
     """
     try:
         fields = json.loads((directory / PLAN).read_text(encoding="utf-8"))
-        return Plan(list(fields["arguments"]), [PlannedCell(**cell) for cell in fields["cells"]])
+        return Plan(list(fields["arguments"]), [PlannedCell(**cell) for cell in fields["cells"]], *_order(fields))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{directory / PLAN} is damaged ({error}): restore it, or repeat the sweep's command with "
             f"hydra.sweep.dir={short(directory)}"
         ) from None
+
+
+def _order(fields: Mapping[str, Any]) -> tuple[list[list[int]], int]:
+    """Of a plan on disk; plans of earlier versions have none."""
+    return [list(map(int, block)) for block in fields.get("blocks", [])], int(fields.get("at_once", 0))
 
 
 @dataclass(slots=True)

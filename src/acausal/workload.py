@@ -24,7 +24,7 @@ from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.disclosure import paraphrase_of
 from acausal.elicitation import Elicit
-from acausal.encounters import decisions_per_round, is_even, matches_by_slot
+from acausal.encounters import calls_per_replicate, decisions_per_round, is_even, matches_by_slot
 from acausal.game import Action
 from acausal.matching_schema import EvolutionConfig
 from acausal.models.body import chat_body
@@ -69,9 +69,7 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
         ConfigError: A prompt does not render.
     """
     config = replace(config, evolution=EvolutionConfig())
-    strategies = config.num_agents if config.protocol.strategy is not None else 0
-    calls = config.num_rounds * (strategies + decisions_per_round(config) * config.samples)
-    if calls <= played_up_to and is_even(config):
+    if calls_per_replicate(config) <= played_up_to and is_even(config):
         count, counted = _played, 1
     else:
         count, counted = _sampled, config.replicates
