@@ -49,16 +49,8 @@ FENCES = {
     "mlflow": ["tracking.py"],
     "hydra": ["config.py", "plan.py", "jobs.py", "launch.py"],
     "omegaconf": [
-        *(
-            "game_schema.py",
-            "matching_schema.py",
-            "treatment.py",
-            "schema.py",
-            "config.py",
-            "stored.py",
-            "plan.py",
-            "launch.py",
-        ),
+        *("game_schema.py", "matching_schema.py", "treatment.py", "schema.py", "config.py", "stored.py"),
+        *("plan.py", "jobs.py", "launch.py"),
     ],
     "yaml": ["stored.py", "earlier.py", "migrate.py"],
     "xllamacpp": ["models/local.py"],
