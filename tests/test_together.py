@@ -144,8 +144,9 @@ def test_the_launchers_differ_in_the_order_of_calls_alone(tmp_path: Path) -> Non
     for name, launcher in (("together", []), ("one_by_one", ["hydra/launcher=basic"])):
         with running(SimulatorSettings(persona="coin", api_key=KEY, latency_s=0.005)) as simulator:
             address = {"OPENROUTER_BASE_URL": simulator.base_url, "OPENROUTER_API_KEY": KEY}
-            code, _, err = run([*words, *launcher, f"hydra.sweep.dir={name}"], tmp_path, **address)
+            code, out, err = run([*words, *launcher, f"hydra.sweep.dir={name}"], tmp_path, **address)
             assert (code, err) == (0, "")
+            assert ("order    randomised blocks, one a replicate" in out) == (name == "together")
             orders[name] = arm_of(simulator.requests)
     assert orders["one_by_one"] == [0] * 100 + [1] * 100
     assert sorted(orders["together"]) == orders["one_by_one"]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from acausal.errors import ConfigError
 from acausal.experiment import Cell
-from acausal.plan import cell_of
+from acausal.plan import SweepCallback, cell_of
 from acausal.process import shared_process
 from acausal.status import ExitCode, refused
 from acausal.together import End, drawn_blocks, play_together, were_interrupted
@@ -71,7 +71,7 @@ def launch(
         HydraConfig.instance().set_config(job)
         context.callbacks.on_job_end(config=job, job_return=job_return)
 
-    order = drawn_blocks({cell.number or 0: cell.config for cell in cells})
+    order = SweepCallback.blocks() or drawn_blocks({cell.number or 0: cell.config for cell in cells})
     ends = play_together(cells, order, at_once, Console(), shared_process(), ended)
     if were_interrupted(ends):
         sys.exit(ExitCode.INTERRUPTED)

@@ -71,6 +71,11 @@ class SweepCallback:
         raise AttributeError(name)
 
     @classmethod
+    def blocks(cls) -> list[list[int]]:
+        """Of the sweep that is open, as they stand in its plan; none where none is."""
+        return [] if cls._open is None else list(cls._open.plan.blocks)
+
+    @classmethod
     def end(cls) -> int | None:
         """Close the sweep, if one is open: its table and its exit code."""
         sweep, cls._open = cls._open, None

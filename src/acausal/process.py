@@ -39,8 +39,8 @@ class Process:
         return await asyncio.get_running_loop().run_in_executor(self._desk, copy_context().run, work)
 
     def close(self) -> None:
-        """Close the loop, once the desk is empty."""
-        self._desk.shutdown()
+        """Close the loop, once what lies on the desk is done."""
+        self._desk.shutdown(cancel_futures=True)
         self._runner.close()
 
     def __enter__(self) -> Process:
@@ -63,10 +63,12 @@ class Signals:
         self._watched: dict[Client, asyncio.Task[Any] | None] = {}
         self._landing: dict[Client, asyncio.Task[None]] = {}
         self._depth = 0
+        self._outermost: asyncio.Task[Any] | None = None
 
     def __enter__(self) -> Signals:
         self._depth += 1
         if self._depth == 1:
+            self._outermost = asyncio.current_task()
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, self._halt)
         return self
@@ -93,6 +95,8 @@ class Signals:
 
     def _halt(self) -> None:
         again, self.came = self.came, True
+        if again and not self._watched and self._outermost is not None:
+            self._outermost.cancel()  # all that is left is to write
         for client, play in self._watched.items():
             if not again:
                 self._stop(client)

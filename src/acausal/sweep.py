@@ -24,6 +24,8 @@ PLAN = "sweep.json"
 """In the sweep's directory: every cell with its whole configuration, so that none needs conf/ to be played."""
 ENDED = "cells.jsonl"
 """Beside it: a line each time a cell ended, whichever process played it; the last line of a cell counts."""
+_LONGEST_ORDER = 60
+"""Letters of the blocks at the end of a sweep."""
 REPLAYED = "replays.jsonl"
 """The same for a sweep of strict replays, which change nothing of how the cells ended."""
 
@@ -140,6 +142,8 @@ class Sweep:
             for cell in self.plan.cells
         ]
         console.print(cells_table("ended", rows))
+        if self.plan.blocks:
+            _print(console, f"order    {_in_words(self.plan.blocks)}")
         for line in ended.values():
             if line["code"] != ExitCode.DONE:
                 _print(console, f"cell {line['title']}: {line['message']}")
@@ -185,6 +189,13 @@ def cells_table(verdict: str, rows: Iterable[tuple[str, str, str]]) -> Table:
 
 def _print(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _in_words(blocks: Sequence[Sequence[int]]) -> str:
+    """The order of the cells, block by block, as far as a line reaches."""
+    listed = "; ".join(" ".join(map(str, block)) for block in blocks)
+    shown = listed if len(listed) <= _LONGEST_ORDER else f"{listed[:_LONGEST_ORDER].rsplit(' ', 1)[0]} …"
+    return f"randomised blocks, one a replicate, all cells at the same time: {shown}, as drawn in {PLAN}"
 
 
 def _word(code: int) -> str:

@@ -65,7 +65,10 @@ def play_together(
             return await asyncio.gather(*(_played(cell, stage, queue, ended) for cell in cells))
 
     with only_cells_log(), board:
-        return process.run(play())
+        try:
+            return process.run(play())
+        except asyncio.CancelledError:  # a second signal, with nothing left to halt
+            raise KeyboardInterrupt from None
 
 
 async def _played(
@@ -75,13 +78,12 @@ async def _played(
     with logging_to(cell.directory / FILE):
         try:
             end = await play_cell(cell, stage)
+            note(cell, *end)
         except Exception as error:  # a fault of ours in one cell must not cost the others
             log.exception("the cell failed")
             end = error
         finally:
             queue.gone(cell.number or 0)
-    if not isinstance(end, Exception):
-        note(cell, *end)
     ended(cell, end)
     return end
 
