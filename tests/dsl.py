@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from acausal.game import Action, Payoffs
-from acausal.records import Decision, Status
+from acausal.records import Decision, MatchRecord, Status
 
 _READ = {
     "C": (Action.COOPERATE, Status.LEGIBLE, None),
@@ -56,6 +56,24 @@ def play(first: str, second: str, *, models: tuple[str, str] = ("a", "b"), repli
                 )
             )
     return decisions
+
+
+def actions(letters: str) -> list[Action]:
+    """`CD` → cooperate, defect."""
+    return [Action.COOPERATE if letter == "C" else Action.DEFECT for letter in letters]
+
+
+def letters(match: MatchRecord, agent: int) -> str:
+    """What an agent did in a match, turn by turn: `CCD`, `?` where no action was read."""
+    played = [decision.action for decision in match.decisions if decision.agent == agent]
+    return "".join("?" if action is None else action.value[0] for action in played)
+
+
+def seated(**agents: int) -> list[str]:
+    """The overrides of a population: file in conf/model → how many agents, each in a slot of the same name."""
+    slots = [f"+model@models.{name}={name}" for name in agents]
+    counts = ", ".join(f"{slot}: {count}" for slot, count in ({"a": 0, "b": 0} | agents).items())
+    return [*slots, f"num_agents={sum(agents.values())}", f"++scenario.model_distribution={{{counts}}}"]
 
 
 def substituted(decisions: list[Decision]) -> list[Decision]:

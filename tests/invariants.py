@@ -42,7 +42,8 @@ class Books:
     @property
     def needed(self) -> set[str]:
         """Keys that the tables rest on."""
-        return {decision.call_key for decision in self.decisions} | {row["call_key"] for row in self.strategies}
+        keys = [decision.call_key for decision in self.decisions] + [row["call_key"] for row in self.strategies]
+        return {key for key in keys if key is not None}
 
     @property
     def actions(self) -> dict[Where, str]:
@@ -89,7 +90,7 @@ def no_decision_is_invented(books: Books, truth: Mapping[Where, str]) -> None:
     """
     successes = books.successes
     for decision in books.decisions:
-        line = successes.get(decision.call_key)
+        line = successes.get(decision.call_key or "")
         if decision.action is None:
             assert decision.status is not Status.LEGIBLE
             assert decision.reason
@@ -116,7 +117,7 @@ def whoever_else_serves_is_marked(books: Books) -> None:
     }
     successes = books.successes
     for decision in books.decisions:
-        line = successes.get(decision.call_key)
+        line = successes.get(decision.call_key or "")
         if decision.action is not None and line is not None:
             assert (decision.served_by, decision.model) == (line["served_by"], line["model"])
         by_another = decision.served_by not in (None, decision.model)

@@ -136,6 +136,11 @@ def test_a_mirrored_prompt_is_the_golden_one(composed: Callable[..., Config]) ->
     assert "\n".join(as_text(messages) for messages in shown) == (GOLDEN / "mirrored_delegated.txt").read_text()
 
 
+def test_a_mirrored_request_for_a_program_is_the_golden_one(composed: Callable[..., Config]) -> None:
+    prompts = Prompts(composed("protocol=compiled")).of(Variant("B", "A", D, D))
+    assert as_text(prompts.strategy()) == (GOLDEN / "mirrored_compiled.txt").read_text()
+
+
 def test_variants_share_their_words_and_are_rendered_once(composed: Callable[..., Config]) -> None:
     prompts = Prompts(composed())
     mirrored = Variant("COOPERATE", "DEFECT", D, D)

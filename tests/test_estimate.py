@@ -41,6 +41,7 @@ CELLS = [
     ["scenario=mixed_5_5"],
     ["scenario=mixed_5_5", "protocol=direct"],
     ["scenario=mixed_5_5", "sub_model=c"],
+    ["scenario=mixed_5_5", "protocol=compiled"],
     ["scenario=diverse_3_3_4", "replicates=2", "num_rounds=2"],
     ["scenario=homogeneous", "num_agents=5", "scenario.model_distribution.a=5", "condition.shows.own_matches=false"],
     ["condition=original_biased", "replicates=2"],

@@ -133,7 +133,7 @@ def test_each_key_that_is_not_used_is_named_with_its_reason(old: Path, typed: Ca
     lines = [line for line in typed(old, "--into", "mine").splitlines() if line.startswith("not used: ")]
     named = [line.removeprefix("not used: ").split(": ")[0] for line in lines]
     assert named == [
-        *("LOG_LEVEL", "SAVE_INTERMEDIATE", "SAVE_PROMPTS", "NUM_ITERATIONS_PER_ROUND", "MAX_MESSAGE_HISTORY"),
+        *("LOG_LEVEL", "SAVE_INTERMEDIATE", "SAVE_PROMPTS", "MAX_MESSAGE_HISTORY"),
         "OPENROUTER_API_KEY",
         f"model_configs.{GPT}.custom_params.extra_headers.Authorization",
         f"model_configs.{O1}.api_key_env",
@@ -188,6 +188,13 @@ def test_a_file_of_one_model_becomes_one_experiment(tmp_path: Path, typed: Calla
     assert "sweep" not in typed("alone.yaml", "--into", "mine")
     config = composed_from(tmp_path / "mine", "alone")
     assert (config.seats, config.enable_multi_model) == ({"gpt_4o": 6}, False)
+
+
+def test_the_iterations_of_a_round_are_the_turns_of_a_match(tmp_path: Path, typed: Callable[..., str]) -> None:
+    text = f"MAIN_MODEL: {GPT}\nENABLE_MULTI_MODEL: false\nNUM_AGENTS: 6\nNUM_ITERATIONS_PER_ROUND: 4\n"
+    (tmp_path / "alone.yaml").write_text(text)
+    assert "not used" not in typed("alone.yaml", "--into", "mine")
+    assert composed_from(tmp_path / "mine", "alone").game.horizon.turns == 4
 
 
 def test_another_server_is_kept_and_gets_no_key_of_openrouter() -> None:
@@ -282,6 +289,7 @@ SCENARIO: dict[str, Any] = {"name": "s", "model_distribution": {GPT: 5, GEMINI: 
         ([{**SCENARIO, "name": "!!"}], "'!!' has no letter from a to z and no digit"),
         ({"ENABLE_MULTI_MODEL": False, "MAIN_MODEL": GPT, "scenarios": [SCENARIO]}, "ENABLE_MULTI_MODEL is false, so"),
         ({"ENABLE_MULTI_MODEL": "yes", "scenarios": [SCENARIO]}, "must be true or false, but is 'yes'"),
+        ({"NUM_ITERATIONS_PER_ROUND": 0, "scenarios": [SCENARIO]}, "must be a whole number from 1, but is 0"),
         ({"API_BASE_URL": "https://me:pw@host/v1", "scenarios": [SCENARIO]}, "without user, key or query"),
         ({"model_configs": {GPT: 3}, "scenarios": [SCENARIO]}, "model_configs.openai/gpt-4o must be a mapping"),
     ],

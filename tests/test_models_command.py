@@ -71,7 +71,7 @@ def test_models_with_a_file_are_listed_with_the_name_to_use(simulator: Simulator
     assert (code, errors) == (0, "")
     assert listed(output) == ["openai/gpt-4", "openai/gpt-4o"]
     row = next(line for line in output.splitlines() if line.startswith("openai/gpt-4o"))
-    assert row.split() == ["openai/gpt-4o", "gpt_4o", "33k", "1", "2", "-tsf-"]
+    assert row.split() == ["openai/gpt-4o", "gpt_4o", "33k", "1", "2", "-tsfl"]
     assert "2 of 8 models, those with a file in conf/model" in output
     assert f"prices of 0 s ago, from {simulator.base_url}; --refresh fetches them anew" in output
     missing = next(line for line in output.splitlines() if line.startswith("in conf/model but not offered: "))

@@ -73,6 +73,13 @@ def test_every_word_is_the_golden_one(composed: Callable[..., Config], condition
     assert "\n".join(shown) == (GOLDEN / f"{condition}_{protocol}.txt").read_text()
 
 
+@pytest.mark.parametrize("shows", [True, False])
+def test_every_word_that_asks_for_a_program_is_the_golden_one(composed: Callable[..., Config], shows: bool) -> None:
+    config = composed("protocol=compiled", f"condition.shows.own_matches={shows}")
+    name = "control_compiled" if shows else "control_compiled_without_history"
+    assert as_text(Prompts(config).strategy()) == (GOLDEN / f"{name}.txt").read_text()
+
+
 def test_conditions_differ_in_their_disclosure_and_nowhere_else(composed: Callable[..., Config]) -> None:
     identity = composed("condition=identity_only")
     control = as_text(Prompts(composed("condition=control")).strategy())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 from collections.abc import Callable
 
 import pytest
+from program import ACAUSAL
 
 from acausal.commands import prompts
 from acausal.design.arms import questions
@@ -29,7 +31,11 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cell_is_shown_whole_and_fits(capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(capsys, "condition=cooperation_rates_only")
-    assert lines[1:3] == ["[system]", "You take part in a game with 10 participants. In each match you and one other"]
+    assert lines[1:3] == [
+        "variant 1 of 4: 'COOPERATE' means cooperation, 'COOPERATE' is named first,",
+        "  payoff rows begin with 'COOPERATE' by both",
+    ]
+    assert lines[3:5] == ["[system]", "You take part in a game with 10 participants. In each match you and one other"]
     titles = [line.partition(":")[0].strip("[") for line in lines if line.startswith(("[strategy,", "[decision,"))]
     assert titles == [
         f"{kind}, round {r}{m}"
@@ -45,7 +51,7 @@ def test_what_is_shown_is_what_is_hashed(composed: Callable[..., Config], capsys
     lines = said(capsys, *words, "--hashes", "--all")
     config = composed(*words)
     asked = [question for paraphrase in range(1, 11) for question in questions(config, paraphrase)]
-    assert [line.split()[0] for line in lines[1:-1]] == [question.hash for question in asked]
+    assert [line.split()[0] for line in lines[3:-1]] == [question.hash for question in asked]
 
 
 def test_arms_of_a_sweep_are_shown_by_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,9 +104,26 @@ def test_arms_that_read_the_same_and_leaks_are_shown_and_then_refused(capsys: py
     assert "All are identical." in capsys.readouterr().out
 
 
-def test_a_wording_before_the_first_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ConfigError, match="--paraphrase must be at least 1, but is 0"):
-        said(capsys, "--paraphrase", "0")
+@pytest.mark.parametrize("option", ["--paraphrase", "--variant"])
+def test_a_wording_or_variant_before_the_first_is_refused(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    with pytest.raises(ConfigError, match=f"{option} must be at least 1, but is 0"):
+        said(capsys, option, "0")
+
+
+def test_every_variant_of_the_counterbalance_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(capsys, "labels=balanced", *DIRECT, "--variant", "2")
+    assert " ".join(lines[1:3]).startswith("variant 2 of 32: 'B' means cooperation, 'A' is named first,")
+    assert lines[7] == "- You A, the other A: 1 point", "A means defection"
+    assert said(capsys, "labels=balanced", *DIRECT, "--variant", "34")[1:] == lines[1:], "they are counted round"
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    asked = subprocess.Popen([*ACAUSAL, "prompts", "--all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert asked.stdout is not None
+    assert asked.stderr is not None
+    asked.stdout.close()
+    assert (asked.stderr.read(), asked.wait()) == (b"", 0)
+    asked.stderr.close()
 
 
 def test_a_mistake_is_the_runs_own_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from acausal.config import conf_dir
 from acausal.errors import ModelRejected
+from acausal.game_schema import HorizonConfig
 from acausal.models.scripted import (
     NO_GAME,
     PERSONAS,
@@ -52,10 +53,14 @@ def question(
     history: Sequence[tuple[str, str]] = (),
     strategy: str = "I wait and see.",
     protocol: str = "delegated",
+    turns: Sequence[tuple[str, str]] | None = None,
     seed: int = 0,
     choices: tuple[str, ...] = (),
 ) -> Question:
-    """A prompt of conf/protocol, rendered; `points` in the order sucker, punishment, reward, temptation."""
+    """A prompt of conf/protocol, rendered; `points` in the order sucker, punishment, reward, temptation.
+
+    `turns` are those of the present match so far; None: matches have one turn.
+    """
     system, user = PROTOCOLS[protocol]["system"], PROTOCOLS[protocol][kind]
     facts: dict[str, Any] = dict(zip(("sucker", "punishment", "reward", "temptation"), points, strict=True))
     facts |= {"num_agents": 10, "num_coplayers": 9, "coplayer": f"participant {len(history) + 1}"}
@@ -66,9 +71,13 @@ def question(
     facts["payoff_rows"] = [{"own": own, "other": other, "points": number} for own, other, number in rows]
     facts |= {"options": labels, "ask": f"Reply with one word, {c} or {d}."}
     facts["history"] = [
-        {"coplayer": f"participant {number}", "own": own, "other": other}
+        {"coplayer": f"participant {number}", "own": own, "other": other, "turn": 1}
         for number, (own, other) in enumerate(history, start=1)
     ]
+    facts["turns"] = [
+        {"own": own, "other": other, "turn": number} for number, (own, other) in enumerate(turns or (), start=1)
+    ]
+    facts |= {"turn": len(facts["turns"]) + 1, "horizon": HorizonConfig(1 if turns is None else 5)}
     parts = [("system", system), ("user", user)]
     rendered = (Message(role, jinja2.Template(part).render(facts).strip()) for role, part in parts)
     return Question(tuple(rendered), seed, choices)
@@ -174,6 +183,15 @@ def test_tit_for_tat_cooperates_in_a_first_encounter() -> None:
 @given(history=st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), min_size=1, max_size=9))
 def test_tit_for_tat_repeats_what_the_latest_coplayer_did(protocol: str, history: list[tuple[str, str]]) -> None:
     assert tit_for_tat(question(history=history, protocol=protocol)) == history[-1][1]
+
+
+@pytest.mark.parametrize("protocol", ["delegated", "direct"])
+@given(turns=st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), max_size=5))
+def test_tit_for_tat_answers_its_present_coplayer_where_matches_have_turns(
+    protocol: str, turns: list[tuple[str, str]]
+) -> None:
+    asked = question(history=[("COOPERATE", "DEFECT")], protocol=protocol, turns=turns)
+    assert tit_for_tat(asked) == (turns[-1][1] if turns else "COOPERATE")
 
 
 def test_matches_in_an_agents_own_strategy_are_not_its_history() -> None:

@@ -128,7 +128,7 @@ def test_a_fault_of_the_program_in_one_cell_is_handed_over_when_the_others_are_d
 ) -> None:
     with served(coin) as (process, simulator):
         cells = arms(simulator, tmp_path, [parallel({"a": 4}, replicates=1)] * 2)
-        cells[0].config.protocol.decision = None  # type: ignore[assignment]  # nothing that a configuration can be
+        cells[0].config.protocol.decision = None  # which no configuration can be
         (fault, whole) = play(cells, process, monkeypatch)
     assert isinstance(fault, Exception)
     assert whole == (ExitCode.DONE, "")

@@ -19,7 +19,8 @@ from acausal.condition_rules import check_condition
 from acausal.disclosure import in_force
 from acausal.encounters import check_evolution, check_matching
 from acausal.errors import ConfigError
-from acausal.game_schema import check_power, check_stakes
+from acausal.game_schema import check_horizon, check_power, check_stakes
+from acausal.protocol_rules import check_protocol
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
 from acausal.spelling import nearest as nearest
 
@@ -33,6 +34,10 @@ OPERATIONAL_MODEL = (
     *("api_key_env", "price"),
 )
 OPERATIONAL_EMBEDDED = ("parallel", "threads")
+LATER = {"game.horizon.turns": 1, "game.horizon.continuation": None, "game.horizon.told": True}
+"""Keys that came after the first ledgers, each with the value that leaves a cell what it was before there was the key:
+at that value they are no part of its identity, so that older ledgers go on being theirs.
+"""
 _DEFINING = re.compile(
     r"seed|num_agents|enable_multi_model|main_model|sub_model|(scenario|condition|game|protocol)\.name"
     r"|scenario\.model_distribution.*|matching\.(kind|matches|neighbourhood|rows)|evolution\..*"
@@ -55,7 +60,7 @@ def identity(config: Config) -> dict[str, Any]:
         model["endpoint"] = {key: model["endpoint"][key] for key in _IDENTIFYING_ENDPOINT}
         for key in OPERATIONAL_EMBEDDED:
             (model["embedded"] or {}).pop(key, None)
-    return flat(tree)
+    return {key: value for key, value in flat(tree).items() if key not in LATER or value != LATER[key]}
 
 
 def defines_the_cell(key: str) -> bool:
@@ -177,9 +182,12 @@ def check(config: Config) -> None:
     check_condition(config)
     check_matching(config)
     check_evolution(config)
+    check_protocol(config)
     _check_labels(config)
     check_stakes(config.game.stakes)
     check_power(config.game.power, config.game.kind)
+    check_horizon(config.game.horizon, config.game.kind)
+    _check_rules(config)
     _ = config.payoffs
 
 
@@ -189,7 +197,7 @@ def check_keys(config: Config, environment: Mapping[str, str]) -> None:
     Raises:
         ConfigError: A variable is unset or empty.
     """
-    for slot in config.used_slots:
+    for slot in config.asked_slots:
         variable = key_variable(config.models[slot])
         if variable is not None and not environment.get(variable, "").strip():
             raise ConfigError(
@@ -260,6 +268,22 @@ def _check_population(config: Config) -> None:
             f"enable_multi_model is false, so every agent is main_model {config.main_model!r}, but scenario "
             f"{scenario.name!r} seats {len(seated)} models ({listed}): set enable_multi_model=true or scenario=single"
         )
+
+
+def _check_rules(config: Config) -> None:
+    """A rule plays for the agents in its own slot and for nobody else."""
+    if config.sub_model is not None and config.plays_by_rule(config.sub_model):
+        raise ConfigError(
+            f"sub_model {config.sub_model!r} is the rule {config.models[config.sub_model].model_type!r}, which reads "
+            "no strategy: name a slot with a language model"
+        )
+    for slot in config.asked_slots:
+        substitute = config.substitute_for(slot)
+        if substitute is not None and config.plays_by_rule(substitute):
+            raise ConfigError(
+                f"models.{slot} falls back on {substitute!r}, the rule {config.models[substitute].model_type!r}, which "
+                f"answers no prompt: set models.{slot}.fallback.model to a language model, or fallback.policy=missing"
+            )
 
 
 def _check_models(config: Config) -> None:

@@ -102,7 +102,8 @@ def topics(config: Config) -> frozenset[Topic]:
 def claim_is_true(config: Config, slot: str, other: str) -> bool | None:
     """Whether what an agent is told of its co-player holds.
 
-    Every told linkage is false: agents choose at the same time, and no choice is drawn, copied or known before.
+    Every told linkage is false: agents choose at the same time, and no choice is drawn, copied or known before. Of a
+    rule every claim is that says what the co-player is, an AI or a human. A rule itself is told nothing.
 
     Args:
         slot: Model slot in the agent's seat.
@@ -112,10 +113,14 @@ def claim_is_true(config: Config, slot: str, other: str) -> bool | None:
         None where nothing is claimed.
     """
     condition = config.condition
+    if config.plays_by_rule(slot):
+        return None
     if condition.linkage is not Linkage.none:
         return False
     if condition.claim is Claim.none:
         return None
+    if config.plays_by_rule(other) and condition.claim is not Claim.mixed:
+        return False
     mine, theirs = config.models[slot], config.models[other]
     same_model, identical = mine.model_type == theirs.model_type, mine == theirs
     measured = condition.similarity_source is SimilaritySource.measured

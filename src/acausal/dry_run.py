@@ -56,7 +56,7 @@ def dry_run(cells: Sequence[Cell], environment: Mapping[str, str], console: Cons
 
 def listings_of(config: Config) -> tuple[dict[str, Listing | None], list[str]]:
     """Slot → what the catalog of its endpoint says, None where nothing is known; and where that comes from."""
-    listings: dict[str, Listing | None] = dict.fromkeys(config.used_slots)
+    listings: dict[str, Listing | None] = dict.fromkeys(config.asked_slots)
     sources = []
     for slots in servers(config):
         try:

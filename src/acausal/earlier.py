@@ -18,11 +18,10 @@ from acausal.errors import ConfigError
 
 _USED = (
     *("NUM_AGENTS", "NUM_ROUNDS", "MAIN_MODEL", "SUB_MODEL", "ENABLE_MULTI_MODEL", "TEMPERATURE", "API_BASE_URL"),
-    *("API_TIMEOUT", "API_MAX_RETRIES", "model_configs", "scenarios"),
+    *("API_TIMEOUT", "API_MAX_RETRIES", "NUM_ITERATIONS_PER_ROUND", "model_configs", "scenarios"),
 )
 _WITHOUT_PLACE = {
     "LOG_LEVEL": "every run writes its own run.log",
-    "NUM_ITERATIONS_PER_ROUND": "every pair meets once a round; num_rounds and replicates repeat",
     "MAX_MESSAGE_HISTORY": "what agents see of the past is the condition's, in its key `shows`",
 }
 _SAVED = "every run saves all its tables, its ledger and its report"
@@ -70,6 +69,8 @@ class OldFile:
     is_multi_model: bool = True
     num_agents: int | None = None
     num_rounds: Any = None
+    turns: int = 1
+    """Decisions of a pair in a round, one after the other."""
     base_url: str | None = None
     unused: list[str] = field(default_factory=list)
     """A line for each key that has no counterpart: the key, and why."""
@@ -113,6 +114,10 @@ def checked(content: Any, *, stem: str, known: Mapping[str, str]) -> OldFile:
     old.dials_of_run = {dial: settings[key] for key, dial in _OF_RUN.items() if key in settings}
     old.base_url = _base_url(settings["API_BASE_URL"]) if "API_BASE_URL" in settings else None
     old.num_agents = _count(settings["NUM_AGENTS"], "NUM_AGENTS") if "NUM_AGENTS" in settings else None
+    turns: Any = settings.get("NUM_ITERATIONS_PER_ROUND", 1)
+    if isinstance(turns, bool) or not isinstance(turns, int) or turns < 1:
+        raise ConfigError(f"NUM_ITERATIONS_PER_ROUND must be a whole number from 1, but is {turns!r}: correct it")
+    old.turns = turns
     multi = settings.get("ENABLE_MULTI_MODEL", True)
     if not isinstance(multi, bool):
         raise ConfigError(f"ENABLE_MULTI_MODEL must be true or false, but is {multi!r}: correct it")

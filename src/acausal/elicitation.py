@@ -62,3 +62,6 @@ class AnswerConfig:
     probability_reminder: str = (
         "Your reply must consist of one whole number from 0 to 100 and nothing else: no explanation, no other word."
     )
+    program_reminder: str = (
+        "Your reply must consist of one JSON object with these keys and nothing else: no explanation, no other word."
+    )

@@ -114,12 +114,6 @@ def decisions_per_round(config: Config) -> int:
     return config.num_agents if config.game.kind is GameKind.public_goods else 2 * matches_per_round(config)
 
 
-def calls_per_replicate(config: Config) -> int:
-    """Calls of one replicate if every reply is legible."""
-    strategies = config.num_agents if config.protocol.strategy is not None else 0
-    return config.num_rounds * (strategies + decisions_per_round(config) * config.samples)
-
-
 def is_even(config: Config) -> bool:
     """Whether all agents of a slot play equally many matches, in every round."""
     return all(fewest == most for fewest, most in matches_by_slot(config).values())

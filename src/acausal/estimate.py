@@ -5,8 +5,8 @@ What is assumed, and why:
 - **Input**: a token per 3 to 6 UTF-8 bytes. Tokenizers in use spend 4 to 5 bytes of plain English on a token, no fewer
   than a token per word (5.6 bytes in these prompts), and about 3 on capitals, digits and lists such as a history;
   other scripts take 3 bytes a character. Chat templates add a few tokens to each call, a JSON schema its own length.
-- **Output**: one sentence of strategy takes 10 to 200 tokens, a decision what its answer format leaves room for. A
-  model that reasons may think for nothing or for all of `max_tokens`.
+- **Output**: one sentence of strategy takes 10 to 200 tokens, a program up to 300, a decision what its answer format
+  leaves room for. A model that reasons may think for nothing or for all of `max_tokens`.
 - **At most**: every reply takes its whole `max_tokens`, and every strategy so long is quoted in its agent's prompts.
 - **On record**: calls that a ledger holds, from a probe or an interrupted run, are measurements: the 95 % t interval of
   their mean replaces what is assumed, never narrower than a tenth of the mean or one token, since few calls look alike
@@ -35,10 +35,14 @@ TEMPLATE_TOKENS = 12
 SCHEMA_TOKENS = 100
 """At most, per call: a JSON schema as providers put it into the prompt."""
 STRATEGY_TOKENS = (10, 200)
+PROGRAM_TOKENS = (10, 300)
+"""Five choices and their keys; long labels and a reason make it long."""
+PROGRAM_SCHEMA_TOKENS = 400
+"""At most, per call: the JSON schema of a program, where one is sent."""
 DECISION_TOKENS = {AnswerFormat.text: (1, 30), AnswerFormat.json_schema: (2, 20), AnswerFormat.grammar: (1, 8)}
 ASSUMPTIONS = (
-    "Assumed: a token per 3 to 6 bytes of prompt; 10–200 tokens a strategy, 1–30 a decision (2–20 as JSON), up to "
-    "max_tokens where a model reasons; calls on record are measured instead.",
+    "Assumed: a token per 3 to 6 bytes of prompt; 10–200 tokens a strategy (10–300 as a program), 1–30 a decision "
+    "(2–20 as JSON), up to max_tokens where a model reasons; calls on record are measured instead.",
     "At most: every reply takes its max_tokens. Retries and substitutes are not counted, nor re-asks, "
     "which depend on the replies: at most max_reasks for each that is illegible.",
 )
@@ -161,8 +165,9 @@ def estimate(
     for kind, load in loads.items():
         model, listing, done = config.models[kind[0]], listings.get(kind[0]), settled.get(kind, Settled())
         calls = max(0, load.calls - done.calls)
-        tokens_in = _tokens_in(kind[1], load, model, done, calls, quote) if calls else NOTHING
-        tokens_out = _tokens_out(kind[1], load, model, listing, done) * calls
+        usual_out, schema = _usual(kind[1], model.answer_format, config.protocol.is_compiled)
+        tokens_in = _tokens_in(schema, load, done, calls, quote) if calls else NOTHING
+        tokens_out = _tokens_out(usual_out, load, model, listing, done) * calls
         usd = _usd(calls, tokens_in, tokens_out, price_of(model, listing), done)
         reasons, measured = reasoning(model, listing), len(done.measured)
         rows.append(
@@ -196,14 +201,24 @@ def reasoning(model: ModelConfig, listing: Listing | None) -> bool | None:
     return listing.reasons if listing is not None else None
 
 
-def _tokens_out(purpose: Purpose, load: Load, model: ModelConfig, listing: Listing | None, done: Settled) -> Span:
+def _usual(purpose: Purpose, answer_format: AnswerFormat, is_compiled: bool) -> tuple[tuple[int, int], int]:
+    """Tokens of one reply, from and to, and at most those of the JSON schema that is sent with its request."""
+    has_schema = answer_format is AnswerFormat.json_schema
+    if purpose is Purpose.DECISION:
+        return DECISION_TOKENS[answer_format], SCHEMA_TOKENS if has_schema else 0
+    if is_compiled:
+        return PROGRAM_TOKENS, PROGRAM_SCHEMA_TOKENS if has_schema else 0
+    return STRATEGY_TOKENS, 0
+
+
+def _tokens_out(usual: tuple[int, int], load: Load, model: ModelConfig, listing: Listing | None, done: Settled) -> Span:
     """Of one call."""
     ceiling = float(load.max_tokens)
     if done.measured:
         low, high = _mean([call.tokens_out for call in done.measured])
         low = max(1.0, low)  # a reply without a token is none
     else:
-        low, high = STRATEGY_TOKENS if purpose is Purpose.STRATEGY else DECISION_TOKENS[model.answer_format]
+        low, high = usual
         if reasoning(model, listing):
             high = ceiling
     return Span(min(low, ceiling), min(high, ceiling), ceiling)
@@ -222,7 +237,7 @@ def _quoted_strategy(loads: Mapping[Kind, Load], settled: Mapping[Kind, Settled]
     return Span(min(low, ceiling), min(high, ceiling), ceiling)
 
 
-def _tokens_in(purpose: Purpose, load: Load, model: ModelConfig, done: Settled, calls: int, quote: Span) -> Span:
+def _tokens_in(schema_tokens: int, load: Load, done: Settled, calls: int, quote: Span) -> Span:
     """Of the calls still to be made."""
     quotes = load.quotes * calls / load.calls
     least, most = (max(0.0, size - done.prompt_bytes) for size in (load.least_bytes, load.most_bytes))
@@ -232,8 +247,7 @@ def _tokens_in(purpose: Purpose, load: Load, model: ModelConfig, done: Settled, 
         low += _tokens_of(least - measured_bytes)[0]
         high += _tokens_of(most - measured_bytes)[1]
         return Span(max(0.0, low), high, high + quotes * quote.ceiling)
-    has_schema = purpose is Purpose.DECISION and model.answer_format is AnswerFormat.json_schema
-    frame = calls * (TEMPLATE_TOKENS + (SCHEMA_TOKENS if has_schema else 0))
+    frame = calls * (TEMPLATE_TOKENS + schema_tokens)
     words = Span(_tokens_of(least)[0], _tokens_of(most)[1] + frame, _tokens_of(most)[1] + frame)
     return words + quote * quotes
 
@@ -279,7 +293,7 @@ def _rate_bound(config: Config, rows: Sequence[RowEstimate]) -> RateBound | None
     """The slowest rate limit; slots of the same model at the same endpoint share one, the lowest of theirs."""
     calls: Counter[tuple[str, str | None, str]] = Counter()
     rates: dict[tuple[str, str | None, str], float] = {}
-    for slot in config.used_slots:
+    for slot in config.asked_slots:
         model = config.models[slot]
         served = (model.endpoint.name, model.endpoint.base_url, model.model_type)
         calls[served] += sum(row.calls for row in rows if row.slot == slot)

@@ -122,10 +122,11 @@ async def play_cell(cell: Cell, stage: Stage) -> tuple[ExitCode, str]:
         check_keys(cell.config, stage.environment)
         lint(cell.config)
         endpoints = connect(cell.config, stage.environment, stage.process.pool)
+        progress = Progress(cell.config, stage.console, stage.board, cell.number)
         with Ledger(cell.directory, identity(cell.config), settled=settled) as ledger:
             RUNNING.write(cell.directory)
             run = Run(cell.directory, cell.config.tracking.experiment) if cell.config.tracking.enabled else None
-            with Progress(cell.config, stage.console, stage.board, cell.number) as progress:
+            with progress:
                 try:
                     played = await _play(cell, ledger, endpoints, run, progress, stage)
                 except AcausalError as error:

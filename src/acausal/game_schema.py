@@ -64,12 +64,34 @@ class WordingConfig:
 
 @dataclass
 class PayoffsConfig:
-    """Points per match, in the order that `game.kind` names."""
+    """Points per turn of a match, in the order that `game.kind` names."""
 
     temptation: float = 5
     reward: float = 3
     punishment: float = 1
     sucker: float = 0
+
+
+@dataclass
+class HorizonConfig:
+    """How many turns a match has."""
+
+    turns: int = 1
+    """Turns that are certain; all there are where `continuation` is null."""
+    continuation: float | None = None
+    """Probability, in (0, 1), with which a match goes on after each turn from the last certain one on."""
+    told: bool = True
+    """Whether agents are told of it; that there are turns they see in any case."""
+
+    @property
+    def several(self) -> bool:
+        """Whether a match may have more than one turn."""
+        return self.turns > 1 or self.continuation is not None
+
+    @property
+    def varies(self) -> bool:
+        """Whether matches differ in length."""
+        return self.continuation is not None
 
 
 @dataclass
@@ -87,6 +109,38 @@ class GameConfig:
     public_goods: PublicGoodsConfig = field(default_factory=PublicGoodsConfig)
     """Used by kind public_goods, in place of `payoffs`."""
     wording: WordingConfig = field(default_factory=WordingConfig)
+    horizon: HorizonConfig = field(default_factory=HorizonConfig)
+
+
+def check_horizon(horizon: HorizonConfig, kind: GameKind) -> None:
+    """Every rule of game.horizon.
+
+    Raises:
+        ConfigError: One line that names rule, value and cure.
+    """
+    if horizon.turns < 1:
+        raise ConfigError(f"game.horizon.turns must be at least 1, but is {horizon.turns}: e.g. game.horizon.turns=1")
+    if horizon.continuation is not None and not 0 < horizon.continuation < 1:
+        raise ConfigError(
+            f"game.horizon.continuation must lie between 0 and 1, but is {horizon.continuation:g}: e.g. 0.9, or null "
+            "for matches of game.horizon.turns turns"
+        )
+    if horizon.told and horizon.continuation is not None and not _is_told_exactly(horizon.continuation):
+        raise ConfigError(
+            f"game.horizon.continuation is told to a tenth of a percent, so {horizon.continuation:g} would be read as "
+            f"{horizon.continuation * 100:.1f} %: set e.g. {min(0.999, max(0.001, round(horizon.continuation, 3))):g}, "
+            "or game.horizon.told=false"
+        )
+    if horizon.several and kind is GameKind.public_goods:
+        key = "turns" if horizon.continuation is None else "continuation"
+        raise ConfigError(
+            f"game.horizon.{key} is {getattr(horizon, key):g}, but public_goods is played once a round: leave "
+            "game.horizon.turns=1 and game.horizon.continuation=null, and repeat it with num_rounds"
+        )
+
+
+def _is_told_exactly(fraction: float) -> bool:
+    return math.isclose(round(fraction * 100, 1), fraction * 100)
 
 
 def check_stakes(stakes: float) -> None:

@@ -79,6 +79,8 @@ def _cell(old: OldFile, scenario: OldScenario, files: dict[str, str]) -> str:
     body: dict[str, Any] = {"defaults": defaults, "seed": 0, "num_agents": sum(scenario.seats.values())}
     if old.num_rounds is not None:
         body["num_rounds"] = old.num_rounds
+    if old.turns > 1:
+        body["game"] = {"horizon": {"turns": old.turns}}
     body |= {"enable_multi_model": old.is_multi_model, "roster": "migrated"}
     body |= {"main_model": slots[main], "sub_model": slots[old.sub] if old.sub else None}
     body["models"] = {slot: _model(old, slug) for slug, slot in slots.items()}

@@ -22,7 +22,7 @@ from acausal.analysis.rates import (
 )
 from acausal.analysis.rules import game_summary
 from acausal.config import fingerprint, identity
-from acausal.design.counterbalance import variants
+from acausal.design.counterbalance import assigned_variants, variants
 from acausal.design.evolution import seatings
 from acausal.design.population import seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
@@ -34,6 +34,7 @@ from acausal.play.tournament import TournamentRecord
 from acausal.records import Decision, Message, StrategyRecord
 from acausal.report.document import CellReport, write_report
 from acausal.report.figures import write_figures
+from acausal.report.programs import ProgramRow, program_rows, programs_told
 from acausal.report.tables import write_decisions, write_json, write_rounds, write_strategies
 from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
@@ -186,20 +187,32 @@ def _cell_report(config: Config, results: Results, figures: Sequence[Path], comm
         matching=matching_in_words(config),
         evolution=evolution_in_words(config),
         shares=_shares(config, results.decisions),
+        programs=_programs(config, results.strategies),
+        programs_told=programs_told(results.strategies) if config.protocol.is_compiled else "",
     )
+
+
+def _programs(config: Config, strategies: Sequence[StrategyRecord]) -> list[ProgramRow]:
+    """What agents wrote, each read in the words that it was asked in."""
+    if not config.protocol.is_compiled:
+        return []
+    words = {replicate: assigned_variants(config, replicate) for replicate in range(1, config.replicates + 1)}
+    return program_rows((record, words[record.replicate][record.agent].labels) for record in strategies)
 
 
 def _prompts_as_seen(config: Config) -> list[tuple[str, str]]:
     """The questions of this cell, each with the words that vary left open."""
     prompts = Prompts(config)
+    many = len(variants(config))
+    shown = "" if many == 1 else f"; one of {many} variants of words and orders, balanced over the agents"
+    if config.protocol.is_compiled:
+        return [(f"Asked for a program, once a round{shown}", _as_text(prompts.strategy()))]
     seen = []
     strategy = None
     if config.protocol.strategy is not None:
         seen.append(("Asked for a strategy, once a round", _as_text(prompts.strategy())))
         strategy = "[the strategy that the agent wrote]"
     first = prompts.decision(strategy=strategy, history=(), coplayer=anonymous_id(1))
-    many = len(variants(config))
-    shown = "" if many == 1 else f"; one of {many} variants of words and orders, balanced over the agents"
     return [*seen, (f"Asked for a decision, in the first match of a round{shown}", _as_text(first))]
 
 

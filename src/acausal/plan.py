@@ -43,6 +43,7 @@ class SweepCallback:
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
         from acausal.design.lint import lint_arms
+        from acausal.models.classical import rules_of
         from acausal.sweep import Plan, Sweep
         from acausal.together import drawn_blocks
 
@@ -55,8 +56,10 @@ class SweepCallback:
                 places = [directory / cell.directory for cell in planned]
                 _price(zip(configs, places, strict=True), config.hydra, is_sweep=True)
             strict = configs[0].replay is ReplayMode.strict
-            for cell in () if strict else configs:
-                check_keys(cell, os.environ)
+            for cell in configs:
+                rules_of(cell)
+                if not strict:
+                    check_keys(cell, os.environ)
             at_once = int(config.hydra.launcher.get("at_once", 0))  # 0: one cell after the other, as Hydra itself does
             order = drawn_blocks(dict(enumerate(configs))) if at_once else []
             plan = Plan(list(sys.argv[1:]), list(planned), order, at_once)

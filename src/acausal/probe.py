@@ -68,12 +68,15 @@ async def _ask(config: Config, client: Client) -> None:
     seated = {agent.id: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
     agents = tuple(empowered(config, 1, 1, seated, ()).values())
     places = _first_places(config, agents)
-    playing = (agent for agent in agents if agent.id in places)  # some matchings let somebody rest
-    first = _first(playing, config.probe, lambda agent: agent.model)
+    # Some matchings let somebody rest, and a rule is never asked.
+    asked = (agent for agent in agents if agent.id in places and not config.plays_by_rule(agent.model))
+    first = _first(asked, config.probe, lambda agent: agent.model)
     strategies: dict[int, StrategyRecord] = {}
     if config.protocol.strategy is not None:
         written = await _all(asker.strategy(agent, 1, 1) for agent in first)
         strategies = {record.agent: record for record in written}
+    if config.protocol.is_compiled:
+        return
     await _all(
         asker.decision(agent, places[agent.id], strategies.get(agent.id), (), 1)
         for agent in _first(first, config.probe, asker.deciding_slot)

@@ -18,13 +18,14 @@ from rich.text import Text
 
 from acausal.analysis.calls import CallTally
 from acausal.board import Board
-from acausal.encounters import calls_per_replicate, matches_per_round
+from acausal.encounters import matches_per_round
 from acausal.game import Action
 from acausal.models.route import Route, Standing
 from acausal.play.tournament import Event
 from acausal.records import MatchRecord, Reply
 from acausal.report.rows import dollars, seconds
 from acausal.schema import Config, ProgressMode
+from acausal.workload import calls_in_all
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""
@@ -62,7 +63,7 @@ class Tally:
         self.unpriced += reply.error is None and reply.cost_usd is None
 
     def count_match(self, match: MatchRecord) -> None:
-        """Add one match and its two decisions."""
+        """Add one match and its decisions."""
         self.matches += 1
         for decision in match.decisions:
             self.decisions[decision.agent_model] += 1
@@ -87,10 +88,14 @@ class Progress:
     """Counts a cell's events and shows them. Use as a context manager around the play.
 
     Args:
-        config: The cell: what is to come is computed from it.
+        config: The cell: what is to come is computed from it. A match that ends early, at a turn without both actions,
+            leaves its later calls unmade.
         console: Where to show it.
         board: Of the cells played at the same time; None: the cell has the terminal to itself.
         number: Of the cell among them, before each of its plain lines.
+
+    Raises:
+        ConfigError: A match is drawn with more turns than any may have.
     """
 
     def __init__(self, config: Config, console: Console, board: Board | None = None, number: int | None = None) -> None:
@@ -108,7 +113,7 @@ class Progress:
         self._matches_per_round = matches_per_round(config)
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
-        self._total_calls = config.replicates * calls_per_replicate(config)
+        self._total_calls = calls_in_all(config)
         self._board = board
         self._label = f"{number}: " if board is not None and number is not None else ""
         self._live = config.progress is ProgressMode.auto and console.is_terminal

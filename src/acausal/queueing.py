@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
-from acausal.encounters import calls_per_replicate
 from acausal.models.limits import Rank, Slots
 from acausal.schema import Config
+from acausal.workload import calls_in_all
 
 AT_ONCE = 64
 """Replicates under way at a time by default: what bounds the memory of a sweep of hundreds of cells."""
@@ -71,7 +71,7 @@ class Turns:
     def __init__(self, queue: Queue | None, cell: int, config: Config) -> None:
         self._queue = queue
         self._cell = cell
-        self._expected = max(1, calls_per_replicate(config))
+        self._expected = max(1.0, calls_in_all(config) / config.replicates)
         self._asked: Counter[int] = Counter()
 
     def rank(self, replicate: int) -> Rank:

@@ -71,13 +71,16 @@ class Place:
     """Which of several times that the same decision is asked."""
     ask: int = 1
     """1: the first time; from 2: asked again because the reply before was illegible."""
+    turn: int = 1
+    """Of the match, from 1; 1 for a strategy too."""
 
     @property
     def in_words(self) -> str:
-        """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`."""
+        """As in `replicate 1, round 2, agent 3, decision, match 4 with agent 5`; the turn where it is not the first."""
         words = f"replicate {self.replicate}, round {self.round}, agent {self.agent}, {self.purpose}"
         if self.match is not None:
             words += f", match {self.match} with {'all' if self.coplayer is None else f'agent {self.coplayer}'}"
+        words += "" if self.turn == 1 else f", turn {self.turn}"
         words += "" if self.sample == 1 else f", sample {self.sample}"
         return words if self.ask == 1 else f"{words}, ask {self.ask}"
 
@@ -95,6 +98,8 @@ class Request:
     seed: int
     """Seed of this place, in [0, 2^31), sent where the model takes one."""
     elicit: Elicit = Elicit.choice
+    program: tuple[str, ...] = ()
+    """Labels, in the order in which the prompt named them, between which the program asked for chooses; empty: none."""
 
     @property
     def characters(self) -> int:
@@ -162,6 +167,8 @@ class StrategyRecord:
     """Of the exact messages that asked for it."""
     paraphrase: int | None = None
     """Which wording of the condition they were in, from 1."""
+    reasks: int = 0
+    """How often it was asked again because the reply was no program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +197,12 @@ class Decision:
     status: Status
     p_cooperate: float | None
     payoff: float | None
-    """Points; None when either action of the match is missing: the match is void."""
+    """Points; None when either action of the turn is missing: the turn is void."""
     power: float
-    call_key: str
-    """The call that made the decision, or the strategy call whose failure left nothing to decide with."""
+    call_key: str | None
+    """The call that made the decision, or the strategy call whose failure left nothing to decide with; None where a
+    rule decided.
+    """
     reason: str | None
     """Why there is no action; None when there is one."""
     messages_hash: str | None = None
@@ -214,6 +223,8 @@ class Decision:
     """How often it was asked again because the reply was illegible."""
     samples_agree: float | None = None
     """Share of the pairs of its legible samples that chose alike; None with fewer than two."""
+    turn: int = 1
+    """Of the match, from 1."""
 
     @property
     def counts(self) -> bool:
@@ -223,17 +234,24 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class MatchRecord:
-    """Two agents, one turn; of an n-player game: everybody, once."""
+    """Two agents, one turn or several; of an n-player game: everybody, once."""
 
     replicate: int
     round: int
     matchday: int
     match: int
     decisions: tuple[Decision, ...]
+    """Two a turn, in the order of the turns and always the same agent first; of an n-player game everybody's."""
+
+    @property
+    def turns(self) -> tuple[tuple[Decision, ...], ...]:
+        """The decisions of each turn that was played."""
+        last = max(decision.turn for decision in self.decisions)
+        return tuple(tuple(d for d in self.decisions if d.turn == turn) for turn in range(1, last + 1))
 
     @property
     def is_void(self) -> bool:
-        """Whether an action is missing, so that nobody scores and nothing is shown."""
+        """Whether an action is missing: in that turn, the last, nobody scores and nothing is shown."""
         return any(decision.action is None for decision in self.decisions)
 
 

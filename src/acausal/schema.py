@@ -26,6 +26,8 @@ class EndpointKind(Enum):
     """llama.cpp in this process, behind the same protocol on a loopback port."""
     scripted = "scripted"
     """A few lines of Python; no network at all."""
+    classical = "classical"
+    """No language model: a rule that plays from the actions of its match; it is never asked and costs nothing."""
 
 
 class AnswerFormat(Enum):
@@ -198,10 +200,15 @@ class ProtocolConfig:
     """System message of every call: rules, payoffs, disclosure."""
     strategy: str | None = None
     """User message that asks for a strategy once a round; null: agents decide without one."""
-    decision: str = MISSING
-    """User message that asks for one decision."""
+    decision: str | None = MISSING
+    """User message that asks for one decision; null: the strategy is a program that decides (design/program.py)."""
     answer: AnswerConfig = field(default_factory=AnswerConfig)
     """How it asks for the form of the answer: `{{ ask }}` in the decision's template."""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether strategies are programs, so that no decision is asked for."""
+        return self.decision is None
 
 
 @dataclass
@@ -272,12 +279,21 @@ class Config:
 
     @property
     def used_slots(self) -> list[str]:
-        """Slots that may be asked during the run, in order: seats, then sub-model, then fallback."""
+        """Slots that may play or be asked during the run, in order: seats, then sub-model, then fallback."""
         slots = list(self.seats)
         if self.sub_model is not None:
             slots.append(self.sub_model)
         slots += [substitute for slot in slots if (substitute := self.substitute_for(slot)) is not None]
         return list(dict.fromkeys(slots))
+
+    def plays_by_rule(self, slot: str) -> bool:
+        """Whether a slot holds a rule, which is never asked, in place of a language model."""
+        return self.models[slot].endpoint.kind is EndpointKind.classical
+
+    @property
+    def asked_slots(self) -> list[str]:
+        """The used slots that hold a language model."""
+        return [slot for slot in self.used_slots if not self.plays_by_rule(slot)]
 
     def fallback_of(self, slot: str) -> FallbackConfig:
         """What happens when the model of a slot gives no reply: its own rule, else the run's."""
@@ -287,7 +303,7 @@ class Config:
     def substitute_for(self, slot: str) -> str | None:
         """The slot that may answer for another; None when nobody may."""
         fallback = self.fallback_of(slot)
-        if fallback.policy is not FallbackPolicy.substitute or fallback.model == slot:
+        if fallback.policy is not FallbackPolicy.substitute or fallback.model == slot or self.plays_by_rule(slot):
             return None
         return fallback.model
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from acausal.design.matching import meetings_of
+from acausal.design.counterbalance import assigned_variants
+from acausal.design.horizon import match_turns, turns_by_agent, turns_by_match
 from acausal.design.parsing import read_strategy
 from acausal.design.population import population, seat_seed
+from acausal.design.schedule import Pair
+from acausal.game import Action
 from acausal.models.recorded import RecordedCall
-from acausal.play.agent import deciding_slot
-from acausal.records import Place, Purpose, Reply, Status
+from acausal.play.agent import deciding_slot, read_choice
+from acausal.records import Outcome, Place, Purpose, Reply, Status
 from acausal.schema import Config
 from acausal.workload import Kind, Load, text_bytes
+
+_Author = tuple[int, int, int]
+"""Replicate, round, agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Settled:
     """The calls of one kind that a run will not make again."""
 
     calls: int = 0
-    """Calls on record, and decisions that are never asked for because the strategy on record is none."""
+    """Calls on record, and decisions that are never asked for: of matches that ended early, or without a strategy."""
     prompt_bytes: float = 0.0
     """Of all their prompts, without the strategies they quote."""
     replies: list[Reply] = field(default_factory=list)
@@ -54,58 +61,103 @@ def settled_calls(config: Config, record: Sequence[RecordedCall], loads: Mapping
         if place.replicate > config.replicates:
             continue
         slot = places.slots(place.replicate)[place.agent - 1]
-        decision = (deciding_slot(config, slot), Purpose.DECISION)
         is_strategy = place.purpose is Purpose.STRATEGY
-        kind = (slot, Purpose.STRATEGY) if is_strategy else decision
+        kind = (slot, Purpose.STRATEGY) if is_strategy else (deciding_slot(config, slot), Purpose.DECISION)
         quoted = 0.0
         if not is_strategy and (strategy := strategies.get(_author(place))) is not None:
             quoted = loads[kind].quotes / loads[kind].calls * len((strategy.reply.text or "").strip().encode())
         _settle(settled[kind], call, quoted, config.models[kind[0]].model_type)
-        if is_strategy and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            without = places.matches(place.replicate, place.round)[place.agent] * config.samples
-            if without:
-                load = loads[decision]
-                settled[decision].calls += without
-                settled[decision].prompt_bytes += without * load.least_bytes / load.calls
+    for (replicate, _, agent), decisions in _never_asked(config, record, places).items():
+        slot = deciding_slot(config, places.slots(replicate)[agent - 1])
+        load, calls = loads[slot, Purpose.DECISION], decisions * config.samples
+        settled[slot, Purpose.DECISION].calls += calls
+        settled[slot, Purpose.DECISION].prompt_bytes += calls * load.least_bytes / load.calls
     return dict(settled)
 
 
 def steps_left(config: Config, record: Sequence[RecordedCall]) -> int:
     """How many calls must still follow one another: the agent that has most of its chain before it decides.
 
-    An agent writes a strategy, then decides, match after match where it is shown its earlier ones, else at once.
+    An agent writes a strategy, then decides, turn after turn, and match after match where it is shown its earlier
+    ones, else in all of them at once: then no longer than its longest match.
     """
     places = _Places(config)
-    done: Counter[tuple[int, int, int, Purpose]] = Counter()
+    done, written = _never_asked(config, record, places), set[_Author]()
     for call in record:
         place = call.place
-        if place.sample > 1 or place.ask > 1:
-            continue  # asked beside the first, or in place of it
-        done[place.replicate, place.agent, place.round, place.purpose] += 1
-        if place.purpose is Purpose.STRATEGY and read_strategy(call.reply)[1] is not Status.LEGIBLE:
-            without = places.matches(place.replicate, place.round)[place.agent]
-            done[place.replicate, place.agent, place.round, Purpose.DECISION] += without
-
-    def left(replicate: int, agent: int) -> int:
-        steps = 0
+        if place.purpose is Purpose.STRATEGY:
+            written.add(_author(place))
+        elif place.sample == place.ask == 1:  # any other is asked beside it, or in place of it
+            done[_author(place)] += 1
+    left: Counter[tuple[int, int]] = Counter()
+    for replicate in range(1, config.replicates + 1):
         for round_ in range(1, config.num_rounds + 1):
-            matches = places.matches(replicate, round_)[agent]
-            decisions = matches - done[replicate, agent, round_, Purpose.DECISION]
-            steps += decisions if config.condition.shows.own_matches else min(1, decisions)
-            steps += config.protocol.strategy is not None and not done[replicate, agent, round_, Purpose.STRATEGY]
-        return steps
+            longest = math.inf if config.condition.shows.own_matches else places.longest(replicate, round_)
+            for agent, turns in places.turns(replicate, round_).items():
+                if config.plays_by_rule(places.slots(replicate)[agent - 1]):
+                    continue
+                author = replicate, round_, agent
+                if not config.protocol.is_compiled:
+                    left[replicate, agent] += int(min(longest, turns - done[author]))
+                left[replicate, agent] += config.protocol.strategy is not None and author not in written
+    return max(left.values(), default=0)
 
-    agents = range(1, config.num_agents + 1)
-    return max(left(replicate, agent) for replicate in range(1, config.replicates + 1) for agent in agents)
+
+def _never_asked(config: Config, record: Sequence[RecordedCall], places: _Places) -> Counter[_Author]:
+    """Decisions of each author that are never asked for: a match ends with the turn in which an action is missing.
+
+    An agent whose strategy on record is none has no action in the first turn of each of its matches.
+    """
+    if config.protocol.is_compiled:
+        return Counter()  # no decision is asked for at all
+    speechless = {
+        _author(call.place)
+        for call in record
+        if call.place.purpose is Purpose.STRATEGY
+        and call.place.replicate <= config.replicates
+        and read_strategy(call.reply)[1] is not Status.LEGIBLE
+    }
+    if not config.game.horizon.several:
+        return Counter({author: places.turns(*author[:2])[author[2]] for author in speechless})
+    ends = _ends(config, record, places)
+    for replicate, round_, agent in speechless:
+        ends |= {(replicate, round_, pair): 1 for pair in places.pairs(replicate, round_) if agent in pair}
+    unasked: Counter[_Author] = Counter()
+    for (replicate, round_, pair), end in ends.items():
+        after = match_turns(config, replicate, round_, pair) - end
+        for agent in pair:
+            if not config.plays_by_rule(places.slots(replicate)[agent - 1]):
+                unasked[replicate, round_, agent] += after + ((replicate, round_, agent) in speechless)
+    return unasked
+
+
+def _ends(config: Config, record: Sequence[RecordedCall], places: _Places) -> dict[tuple[int, int, Pair], int]:
+    """Replicate, round and pair of agents → the turn without an action that ended their match, of those that did so."""
+    ends: dict[tuple[int, int, Pair], int] = {}
+    for call in record:
+        place = call.place
+        is_decision = place.purpose is Purpose.DECISION and place.coplayer is not None and place.sample == 1
+        if not is_decision or place.replicate > config.replicates:
+            continue
+        assert place.coplayer is not None  # else it is none
+        reading = read_choice(config, places.labels(place.replicate, place.agent), call.reply, place)
+        is_asked_again = reading.outcome is Outcome.ILLEGIBLE and place.ask <= config.max_reasks
+        if reading.action is None and not is_asked_again:
+            pair = min(place.agent, place.coplayer), max(place.agent, place.coplayer)
+            match = place.replicate, place.round, pair
+            ends[match] = min(place.turn, ends.get(match, place.turn))
+    return ends
 
 
 class _Places:
-    """Who sits where, and plays how many matches, each drawn once."""
+    """Who sits where, reads which words, and plays how many turns with whom, each drawn once."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._slots: dict[int, list[str]] = {}
-        self._matches: dict[tuple[int, int], dict[int, int]] = {}
+        self._labels: dict[int, dict[int, dict[Action, str]]] = {}
+        self._turns: dict[tuple[int, int], Mapping[int, int]] = {}
+        self._pairs: dict[tuple[int, int], list[Pair]] = {}
 
     def slots(self, replicate: int) -> list[str]:
         """Slot of each agent in the first round, by id."""
@@ -114,12 +166,33 @@ class _Places:
             self._slots[replicate] = [agent.model for agent in seated]
         return self._slots[replicate]
 
-    def matches(self, replicate: int, round_: int) -> dict[int, int]:
-        """Agent → its number of matches in a round."""
+    def labels(self, replicate: int, agent: int) -> Mapping[Action, str]:
+        """Action → its word for an agent."""
+        if replicate not in self._labels:
+            dealt = assigned_variants(self._config, replicate)
+            self._labels[replicate] = {each: variant.labels for each, variant in dealt.items()}
+        return self._labels[replicate][agent]
+
+    def turns(self, replicate: int, round_: int) -> Mapping[int, int]:
+        """Agent → the turns of all its matches of a round."""
         place = replicate, round_
-        if place not in self._matches:
-            self._matches[place] = meetings_of(self._config, self.slots(replicate), replicate, round_)
-        return self._matches[place]
+        if place not in self._turns:
+            self._turns[place] = turns_by_agent(self._config, self.slots(replicate), replicate, round_)
+        return self._turns[place]
+
+    def pairs(self, replicate: int, round_: int) -> list[Pair]:
+        """Who meets in a round, the lower id first."""
+        place = replicate, round_
+        if place not in self._pairs:
+            drawn = turns_by_match(self._config, self.slots(replicate), replicate, round_)
+            self._pairs[place] = [pair for pair, _ in drawn]
+        return self._pairs[place]
+
+    def longest(self, replicate: int, round_: int) -> int:
+        """Turns of the longest match of a round."""
+        if not self._config.game.horizon.varies:
+            return self._config.game.horizon.turns
+        return max(turns for _, turns in turns_by_match(self._config, self.slots(replicate), replicate, round_))
 
 
 def _settle(settled: Settled, call: RecordedCall, quoted_bytes: float, assigned: str) -> None:
@@ -137,5 +210,5 @@ def _settle(settled: Settled, call: RecordedCall, quoted_bytes: float, assigned:
         settled.measured.append(Measured(prompt_bytes, size, reply.tokens_in, reply.tokens_out, reply.cost_usd))
 
 
-def _author(place: Place) -> tuple[int, int, int]:
+def _author(place: Place) -> _Author:
     return place.replicate, place.round, place.agent

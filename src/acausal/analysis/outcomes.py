@@ -113,4 +113,4 @@ def both_sides(decisions: Iterable[Decision]) -> Iterator[tuple[Decision, Decisi
 
 def _seat(decision: Decision, agent: int) -> tuple[int, int, int, int, int]:
     # A match of several turns has as many pairs of decisions.
-    return decision.replicate, decision.round, decision.match, getattr(decision, "turn", 1), agent
+    return decision.replicate, decision.round, decision.match, decision.turn, agent

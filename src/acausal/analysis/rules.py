@@ -15,8 +15,9 @@ from acausal.analysis.outcomes import (
     mean_payoff_by_model,
     outcome_shares,
 )
+from acausal.analysis.rates import cooperation_rate
 from acausal.game import NAMES, GameKind, PowerRule, factor, title
-from acausal.game_schema import PowerMode
+from acausal.game_schema import HorizonConfig, PowerMode
 from acausal.records import Decision
 from acausal.schema import Config
 
@@ -39,6 +40,9 @@ def game_summary(config: Config, decisions: Sequence[Decision]) -> dict[str, Any
         "gini_power": gini_of_power(decisions),
         "outcomes": {outcome: _fields(estimate) for outcome, estimate in outcome_shares(decisions).items()},
         "mean_payoff_estimate": _fields(payoff),
+        "cooperation_rate_by_turn": {
+            turns: _fields(rate) for turns, rate in rates_by_turn(config.game.horizon, decisions).items()
+        },
         "game": game_facts(config, decisions),
     }
 
@@ -56,6 +60,7 @@ def game_facts(config: Config, decisions: Sequence[Decision]) -> dict[str, Any]:
         "equilibria": [[own.value, other.value] for own, other in payoffs.equilibria],
         "mutual_cooperation_pareto_optimal": payoffs.mutual_cooperation_is_pareto_optimal,
         "public_goods": None if goods is None else asdict(goods) | {"per_capita_return": goods.per_capita_return},
+        "horizon": asdict(config.game.horizon),
     }
     power = config.game.power
     matches, turned = power_in_play(config, decisions)
@@ -69,6 +74,16 @@ def game_facts(config: Config, decisions: Sequence[Decision]) -> dict[str, Any]:
         },
         "warning": _warning(power.rule, payoffs.kind, matches, turned) if power.mode is not PowerMode.off else None,
     }
+
+
+def rates_by_turn(horizon: HorizonConfig, decisions: Sequence[Decision]) -> dict[str, Estimate | None]:
+    """Cooperation in first turns, later ones and, where the end is known, last ones; nothing where a match has one."""
+    if not horizon.several:
+        return {}
+    parts = {"first": [d for d in decisions if d.turn == 1], "later": [d for d in decisions if d.turn > 1]}
+    if not horizon.varies:
+        parts["last"] = [d for d in decisions if d.turn == horizon.turns]
+    return {name: cooperation_rate(own) for name, own in parts.items()}
 
 
 def power_in_play(config: Config, decisions: Iterable[Decision]) -> tuple[int, int]:

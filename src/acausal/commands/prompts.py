@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from acausal.design.arms import Question
+    from acausal.design.counterbalance import Variant
     from acausal.schema import Config
 
 ABOUT = "show what agents will read in each arm of a run or a sweep, without a call"
@@ -29,6 +30,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--paraphrase", type=int, default=1, metavar="N", help="which wording, from 1 (default 1)")
     which.add_argument("--all", action="store_true", help="every wording that the replicates use")
+    parser.add_argument(
+        "--variant",
+        type=int,
+        default=1,
+        metavar="N",
+        help="which words and orders of the counterbalance, counted round from 1 (default 1)",
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--hashes", action="store_true", help="only the hash of each question, as in decisions.parquet")
     how.add_argument(
@@ -56,10 +64,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _lines(arms: Sequence[tuple[str, Config]], options: argparse.Namespace, width: int) -> Iterator[str]:
+    from acausal.design import counterbalance
+
     first: list[Question] = []
     for number, (title, config) in enumerate(arms):
+        variants = counterbalance.variants(config)
+        index = (options.variant - 1) % len(variants)
         yield f"=== arm {number}: {title or config.condition.name} ==="
-        asked = [question for paraphrase in _paraphrases(config, options) for question in _asked(config, paraphrase)]
+        if len(variants) > 1 and not first:
+            yield from _wrapped([f"variant {index + 1} of {len(variants)}: {_in_words(variants[index])}"], width)
+        asked = [
+            question
+            for paraphrase in _paraphrases(config, options)
+            for question in _asked(config, paraphrase, variants[index])
+        ]
         if options.hashes:
             yield from (f"{question.hash}  {question.title}" for question in asked)
         elif not first:
@@ -71,24 +89,31 @@ def _lines(arms: Sequence[tuple[str, Config]], options: argparse.Namespace, widt
         yield ""
 
 
+def _in_words(variant: Variant) -> str:
+    first, rows = next(iter(variant.labels.values())), variant.labels[variant.payoff_order]
+    means = f"{variant.cooperate!r} means cooperation, "
+    return f"{means}{first!r} is named first, payoff rows begin with {rows!r} by both"
+
+
 def _paraphrases(config: Config, options: argparse.Namespace) -> Sequence[int]:
     """The wordings to show: an arm with fewer wordings shows the one that its replicate would use."""
     from acausal.disclosure import paraphrase_count, paraphrase_of
     from acausal.errors import ConfigError
 
-    if options.paraphrase < 1:
-        raise ConfigError(f"--paraphrase must be at least 1, but is {options.paraphrase}")
+    for name in ("paraphrase", "variant"):
+        if (number := getattr(options, name)) < 1:
+            raise ConfigError(f"--{name} must be at least 1, but is {number}")
     return range(1, paraphrase_count(config) + 1) if options.all else [paraphrase_of(config, options.paraphrase)]
 
 
-def _asked(config: Config, paraphrase: int) -> list[Question]:
+def _asked(config: Config, paraphrase: int, variant: Variant) -> list[Question]:
     """The questions of one wording; their titles name it where there are several."""
     from dataclasses import replace
 
     from acausal.design.arms import questions
     from acausal.disclosure import paraphrase_count
 
-    asked, count = questions(config, paraphrase), paraphrase_count(config)
+    asked, count = questions(config, paraphrase, variant), paraphrase_count(config)
     if count == 1:
         return asked
     return [replace(question, title=f"{question.title}, paraphrase {paraphrase} of {count}") for question in asked]

@@ -17,6 +17,7 @@ from acausal.treatment import Claims
 STRATEGY = "[the strategy that the agent wrote]"
 """Stands for an agent's own words."""
 _LATER_MATCH = 3
+_LATER_TURN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,14 @@ def questions(config: Config, paraphrase: int, variant: Variant | None = None) -
             strategy = STRATEGY
             messages = prompts.strategy(past)
             asked.append(Question(f"strategy, {place}", round_, False, messages, past, prompts.variant, ""))
-        for match in (1, _LATER_MATCH):
-            if match <= most:
-                history = _history(match) if config.condition.shows.own_matches else []
-                messages = prompts.decision(strategy=strategy, history=history, coplayer=anonymous_id(match), past=past)
-                title = f"decision, {place}, match {match}"
+        if config.protocol.is_compiled:
+            continue
+        for match in (match for match in (1, _LATER_MATCH) if match <= most):
+            own = _history(config, match) if config.condition.shows.own_matches else []
+            for turn in sorted({1, _later_turn(config)}):
+                turns, coplayer = _turns(match, turn - 1), anonymous_id(match)
+                messages = prompts.decision(strategy=strategy, history=own, coplayer=coplayer, past=past, turns=turns)
+                title = f"decision, {place}, match {match}" + (f", turn {turn}" if turn > 1 else "")
                 asked.append(Question(title, round_, True, messages, past, prompts.variant, prompts.ask))
     return asked
 
@@ -106,12 +110,26 @@ def _treatment(config: Config) -> tuple[object, ...]:
     return condition, config.wording, config.protocol, config.payoffs, config.label_pairs[0]
 
 
-def _history(match: int) -> list[PastMatch]:
+def _history(config: Config, match: int) -> list[PastMatch]:
+    return [turn for met in range(1, match) for turn in _turns(met, _later_turn(config))]
+
+
+def _later_turn(config: Config) -> int:
+    """A turn that a match may have, past the first where there are several."""
+    horizon = config.game.horizon
+    return _LATER_TURN if horizon.varies else min(_LATER_TURN, horizon.turns)
+
+
+def _turns(match: int, turns: int) -> list[PastMatch]:
+    """A match in which both choose otherwise from turn to turn."""
     actions = (Action.COOPERATE, Action.DEFECT)
-    return [PastMatch(anonymous_id(met), actions[met % 2], Action.DEFECT) for met in range(1, match)]
+    return [
+        PastMatch(anonymous_id(match), actions[(match + turn - 1) % 2], actions[turn % 2], turn)
+        for turn in range(1, turns + 1)
+    ]
 
 
 def _made_up(config: Config) -> PastRound:
     """A round in which every second decision cooperated."""
-    decisions = config.num_agents * (config.num_agents - 1)
+    decisions = config.num_agents * (config.num_agents - 1) * config.game.horizon.turns
     return PastRound(1, decisions // 2, decisions, tuple(float(agent) for agent in range(1, config.num_agents + 1)))

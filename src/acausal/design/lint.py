@@ -46,6 +46,7 @@ _HOLE = re.compile(r"\{\{|\}\}|\{%|%\}|\bNone\b|\bnan\b|\binf\b|\bundefined\b|\$
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 _SHARE = re.compile(rf"({_NUMBER}) ?(?:%|per ?cent)", re.IGNORECASE)
 _POINTS = re.compile(rf"({_NUMBER}) points?\b")
+_TURNS = re.compile(r"(?<![\w.])(\d+) turns\b")
 _PEOPLE = re.compile(r"(?<![\w.])(\d+) (other )?(?:participants|agents|players)\b")
 _ROW = re.compile(rf"You (.+?), the other (.+?): ({_NUMBER}) points?\b")
 _EVERYBODY = re.compile(r"^\d+ all ")
@@ -156,6 +157,11 @@ def _undeclared_numbers(config: Config, question: Question, sentence: str) -> It
                     sentence,
                     "take it out, or render it from the configuration, as {{ points(reward) }} is",
                 )
+    horizon = config.game.horizon
+    for found in _TURNS.finditer(sentence):
+        if not horizon.told or int(found[1]) != horizon.turns:
+            said = f"{found[0]!r} is not what game.horizon tells agents"
+            yield Leak(said, sentence, "write {{ horizon.turns }}, and only where {{ horizon.told }}")
     for found in _PEOPLE.finditer(sentence):
         number = config.num_agents - bool(found[2])
         if int(found[1]) != number:
@@ -164,12 +170,14 @@ def _undeclared_numbers(config: Config, question: Question, sentence: str) -> It
 
 
 def _declared(config: Config) -> set[float]:
-    """Every number of the game and the condition; a fraction also as percent."""
+    """Every number of the game and the condition that agents may be told; a fraction also as percent."""
     condition = config.condition
     goods = config.public_goods
     given = [*asdict(config.payoffs).values(), condition.match_probability]
     given += [] if goods is None else [goods.endowment, goods.multiplier]
     given += [100.0, 1.0] if config.game.power.told else []  # the power that prompts are read with, and its factor
+    horizon = config.game.horizon
+    given += [horizon.turns, horizon.continuation] if horizon.several and horizon.told else []
     numbers = {float(number) for number in given if isinstance(number, int | float)}
     percents = {round(number * 100, 1) for number in numbers if 0 <= number <= 1}
     similarity = set() if condition.similarity is None else {round(condition.similarity, 1)}

@@ -122,6 +122,11 @@ def read_strategy(reply: Reply) -> tuple[str | None, Status, str | None]:
     return text, Status.LEGIBLE, None
 
 
+def is_cut_off(reply: Reply) -> bool:
+    """Whether a reply ended by its token limit or by anything else but its own end."""
+    return reply.finish_reason not in (None, "stop")
+
+
 def _unread(reply: Reply) -> Reading | None:
     """What is missing before a word is read: failed, refused, filtered or cut off."""
     if reply.error is not None:
@@ -130,7 +135,7 @@ def _unread(reply: Reply) -> Reading | None:
         return Reading(None, Status.REFUSED, "the model refused")
     if reply.finish_reason == "content_filter":
         return Reading(None, Status.REFUSED, "finish_reason content_filter", Outcome.FILTERED)
-    if reply.finish_reason not in (None, "stop"):
+    if is_cut_off(reply):
         return Reading(None, Status.ILLEGIBLE, f"finish_reason {reply.finish_reason}", Outcome.TRUNCATED)
     return None
 

@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from acausal.design.counterbalance import Variant, variants
+from acausal.design.program import outcome_keys
 from acausal.disclosure import disclosure
 from acausal.elicitation import Elicit
 from acausal.encounters import matches_in_words
@@ -30,12 +31,14 @@ _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 @dataclass(frozen=True, slots=True)
 class PastMatch:
-    """An earlier match of this round, as its own agent saw it."""
+    """An earlier match of this round, or one turn of it, as its own agent saw it."""
 
     coplayer: str
     """Anonymous id, fresh in each (agent, round)."""
     own: Action
     other: Action
+    turn: int = 1
+    """Of the match, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,12 @@ class Prompts:
             "points": points,
             "percent": percent,
             "number": number,
+            "horizon": config.game.horizon,
+            "shows_own_matches": condition.shows.own_matches,
+            "outcomes": [
+                {"key": key, "own": self.labels[own], "other": self.labels[other]}
+                for (own, other), key in outcome_keys(self.labels).items()
+            ],
         }
         self._words |= _words_of_its_own(config)
         source = "condition.disclosure" if condition.disclosure else f"wording {config.wording.name!r}"
@@ -92,12 +101,12 @@ class Prompts:
         own, usual = config.game.wording, config.protocol  # a game that is not played in pairs brings its own words
         self._system = self._compiled("protocol.system", own.system or usual.system)()
         self._strategy = self._compiled("protocol.strategy", own.strategy or usual.strategy or "")
-        self._decision = self._compiled("protocol.decision", own.decision or usual.decision)
+        self._decision = self._compiled("protocol.decision", own.decision or usual.decision or "")
         form = "probability" if config.elicit is Elicit.probability else "choice"
         self.ask = self._compiled(f"protocol.answer.{form}", getattr(usual.answer, form))()
         """The form of the answer that a decision asks for, as agents read it."""
         self._words["ask"] = self.ask
-        reminder = f"{form}_reminder"
+        reminder = "program_reminder" if usual.is_compiled else f"{form}_reminder"
         self._reminder = self._compiled(f"protocol.answer.{reminder}", getattr(usual.answer, reminder))()
         self._past = [
             self._compiled(f"wording.{shown}", getattr(config.wording, shown))
@@ -136,6 +145,7 @@ class Prompts:
         coplayer: str,
         past: Sequence[PastRound] = (),
         power: float = 100.0,
+        turns: Sequence[PastMatch] = (),
     ) -> tuple[Message, ...]:
         """The messages that ask for one decision.
 
@@ -146,13 +156,23 @@ class Prompts:
             coplayer: Anonymous id of the co-player.
             past: As for `strategy`.
             power: As for `strategy`.
+            turns: The turns of this match so far.
         """
-        shown = [
-            {"coplayer": match.coplayer, "own": self.labels[match.own], "other": self.labels[match.other]}
-            for match in history
+        words = {"strategy": strategy, "coplayer": coplayer, "turn": len(turns) + 1, "past": self._shown(past)}
+        told = self._decision(**words, history=self._played(history), turns=self._played(turns))
+        return self._messages(told, power)
+
+    def _played(self, past: Sequence[PastMatch]) -> list[dict[str, object]]:
+        """Matches and turns in the words of the agent that played them."""
+        return [
+            {
+                "coplayer": match.coplayer,
+                "own": self.labels[match.own],
+                "other": self.labels[match.other],
+                "turn": match.turn,
+            }
+            for match in past
         ]
-        words = {"strategy": strategy, "history": shown, "coplayer": coplayer, "past": self._shown(past)}
-        return self._messages(self._decision(**words), power)
 
     def _shown(self, past: Sequence[PastRound]) -> str:
         """The earlier rounds as the condition shows them; a round in which nothing was measured is left out."""

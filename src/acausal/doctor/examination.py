@@ -39,6 +39,7 @@ def examine(overrides: Sequence[str]) -> Iterator[Finding]:
 def _models(config: Config) -> Iterator[Finding]:
     from acausal.doctor import served  # loads the SDK: a configuration that does not compose does without
 
+    yield from guarded("rules", lambda: served.rules(config))
     yield from guarded("embedded models", lambda: served.embedded(config))
     yield from guarded("endpoints", lambda: served.served(config, os.environ))
 

@@ -13,6 +13,7 @@ from acausal.doctor.finding import Finding, failed, guarded, ok, problem, warnin
 from acausal.doctor.machine import available_memory, gigabytes
 from acausal.errors import ModelError
 from acausal.models.catalog import NO_SUCH_ROUTE, Catalog, KeyFacts, Listing, fetch_catalog, fetch_key
+from acausal.models.classical import rules_of
 from acausal.models.connect import http_endpoint, servers
 from acausal.models.endpoint import HttpEndpoint
 from acausal.models.local import FETCHED, binding_version, check_embedded, weights_at_hand
@@ -37,6 +38,13 @@ def embedded(config: Config) -> Iterator[Finding]:
     for slot, model in ours.items():
         yield from guarded(f"models.{slot}", partial(_weights, f"models.{slot}", model))
     yield from guarded("memory", lambda: _memory(list(ours.values())))
+
+
+def rules(config: Config) -> Iterator[Finding]:
+    """The rules that sit in place of models: whether each exists, and its library."""
+    found = rules_of(config)
+    if found:
+        yield ok("rules", ", ".join(f"{slot} = {config.models[slot].model_type}" for slot in found))
 
 
 def served(config: Config, environment: Mapping[str, str]) -> list[Finding]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from acausal.design.program import closed, program_grammar, program_schema
 from acausal.elicitation import Elicit
 from acausal.records import Message, Place, Purpose, Request
 from acausal.schema import AnswerFormat, EndpointKind, ModelConfig
@@ -49,6 +50,8 @@ def chat_body(model: ModelConfig, request: Request) -> dict[str, Any]:
 
 def _answer_format(answer_format: AnswerFormat, request: Request) -> dict[str, Any]:
     choices, is_number = request.choices, request.elicit is Elicit.probability
+    if request.program:
+        return _program_format(answer_format, request.program)
     if answer_format is AnswerFormat.grammar:
         if not choices:
             return {"grammar": ONE_SENTENCE}
@@ -57,17 +60,18 @@ def _answer_format(answer_format: AnswerFormat, request: Request) -> dict[str, A
     # Under logprobs the label must come first: a JSON frame would stand before the token that is to be read.
     if answer_format is AnswerFormat.json_schema and choices and request.elicit is not Elicit.logprobs:
         if is_number:
-            return _json_schema("percent", {"type": "integer", "minimum": 0, "maximum": 100})
-        return _json_schema("action", {"type": "string", "enum": list(choices)})
+            return _json_schema("decision", closed({"percent": {"type": "integer", "minimum": 0, "maximum": 100}}))
+        return _json_schema("decision", closed({"action": {"type": "string", "enum": list(choices)}}))
     return {}
 
 
-def _json_schema(key: str, rule: Mapping[str, Any]) -> dict[str, Any]:
-    """A strict schema for an object with one field."""
-    schema = {"type": "object", "properties": {key: rule}, "required": [key], "additionalProperties": False}
-    return {
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "decision", "strict": True, "schema": schema},
-        }
-    }
+def _program_format(answer_format: AnswerFormat, labels: Sequence[str]) -> dict[str, Any]:
+    if answer_format is AnswerFormat.grammar:
+        return {"grammar": program_grammar(labels)}
+    if answer_format is AnswerFormat.json_schema:
+        return _json_schema("program", program_schema(labels))
+    return {}
+
+
+def _json_schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}}

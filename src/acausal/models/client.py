@@ -66,8 +66,8 @@ class Client:
         self._on_remark = on_remark
         self._rank = rank
         shared = (gates or Gates()).of(config)
-        self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.used_slots}
-        self._prices = {slot: price_of(config.models[slot], None) for slot in config.used_slots}
+        self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.asked_slots}
+        self._prices = {slot: price_of(config.models[slot], None) for slot in config.asked_slots}
         self.asked_anew = 0
         """Requests asked again because a changed prompt or dial made what is on record for their place worthless."""
         self._budget = Budget(config.budget)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from acausal.config import key_variable
+from acausal.models.classical import rules_of
 from acausal.models.endpoint import Completion, Endpoint, HttpEndpoint, read_completion
 from acausal.models.local import EmbeddedEndpoint, check_embedded
 from acausal.models.scripted import ScriptedEndpoint
@@ -83,16 +84,17 @@ class _Lease:
 def connect(config: Config, environment: Mapping[str, str], pool: Pool | None = None) -> dict[str, Endpoint]:
     """Slot → endpoint, for every slot that the run may ask; nothing is sent or loaded yet.
 
-    Slots that bind the same embedded weights share one server.
+    Slots that bind the same embedded weights share one server. Rules need none, but that each exists is seen here.
 
     Args:
         pool: What this cell shares with the others of its process; None: nothing.
 
     Raises:
-        ConfigError: An embedded model cannot be loaded.
+        ConfigError: An embedded model cannot be loaded, or a rule is not to be had.
     """
     pool = pool or Pool()
-    models = {slot: config.models[slot] for slot in config.used_slots}
+    rules_of(config)
+    models = {slot: config.models[slot] for slot in config.asked_slots}
     for model in models.values():
         if model.endpoint.kind is EndpointKind.embedded:
             check_embedded(model)  # before anything is leased
@@ -135,7 +137,7 @@ def http_endpoint(
 def servers(config: Config) -> list[list[str]]:
     """The slots that the run may ask over HTTP, grouped by server and key."""
     groups: dict[tuple[str, str | None, str | None], list[str]] = {}
-    for slot in config.used_slots:
+    for slot in config.asked_slots:
         model = config.models[slot]
         if model.endpoint.kind is EndpointKind.openai:
             place = (model.endpoint.name, model.endpoint.base_url, key_variable(model))

@@ -30,6 +30,19 @@ def call_key(place: Place, body: Mapping[str, Any]) -> str:
     return hashlib.blake2b(named, digest_size=16).hexdigest()
 
 
+def _named(place: Place) -> dict[str, Any]:
+    """A place as its key has it: a first turn is named as matches of a single turn always were."""
+    named = {
+        "replicate": place.replicate,
+        "round": place.round,
+        "agent": place.agent,
+        "purpose": place.purpose,
+        "match": place.match,
+        "coplayer": place.coplayer,
+    }
+    return named if place.turn == 1 else named | {"turn": place.turn}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of a ledger."""
@@ -258,6 +271,7 @@ def _line(place: Place, body: Mapping[str, Any], reply: Reply, facts: Mapping[st
             "coplayer": place.coplayer,
             "sample": place.sample,
             "ask": place.ask,
+            "turn": place.turn,
             "model": reply.model,
             "served_by": reply.served_by,
             "substituted": reply.substituted,
@@ -293,6 +307,7 @@ def _place(fields: Mapping[str, Any]) -> Place:
         fields["coplayer"],
         fields.get("sample", 1),
         fields.get("ask", 1),
+        fields.get("turn", 1),
     )
 
 

@@ -278,7 +278,7 @@ class Gates:
     def of(self, config: Config) -> dict[str, Gate]:
         """Slot → gate; slots that bind the same model at the same endpoint share one, and the lower dials hold."""
         same: dict[tuple[str, str | None, str], list[str]] = {}
-        for slot in config.used_slots:
+        for slot in config.asked_slots:
             model = config.models[slot]
             same.setdefault((model.endpoint.name, model.endpoint.base_url, model.model_type), []).append(slot)
         by_slot: dict[str, Gate] = {}

@@ -53,7 +53,7 @@ async def inspect(config: Config, environment: Mapping[str, str]) -> Inspection:
     if config.preflight is Preflight.off:
         return found
     await asyncio.gather(*(_server(slots, config, environment, found) for slots in servers(config)))
-    for slot in config.used_slots:
+    for slot in config.asked_slots:
         if slot in found.gone:
             condemned(config, slot, found.gone[slot], found)
         elif slot in found.listings:

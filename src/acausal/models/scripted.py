@@ -18,6 +18,7 @@ from itertools import takewhile
 from typing import Any
 
 from acausal.config import nearest
+from acausal.design.program import OUTCOMES, Program, constant, written
 from acausal.design.seeds import placed_seed
 from acausal.errors import ModelRejected
 from acausal.game import Action
@@ -31,14 +32,21 @@ _PAYOFF = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PAST_MATCH = re.compile(r"^\W*with .+?: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
+_PAST_TURN = re.compile(r"^\W*turn \d+: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
+_TURN_ASKED_FOR = re.compile(r"^\W*now you play .+?, turn \d+", re.IGNORECASE | re.MULTILINE)
 _OWN_STRATEGY = re.compile(
-    r"^Your strategy for this round:.*?(?=^Your earlier matches in this round:|^Now you play|\Z)",
+    r"^Your strategy for this round:.*?"
+    r"(?=^Your earlier matches in this round:|^Your earlier turns with |^Now you play|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 _PERCENTAGE_REQUEST = re.compile(
     r"\bnumber from 0 to 100: .*\bthat you choose (.+?) rather than (.+?)\.", re.IGNORECASE
 )
 _STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
+_PROGRAM_REQUEST = re.compile(
+    r"\bwrite\b[^.]*\bstrategy\b[^.]*\bas a program\b.*\bprobability of choosing (.+?), drawn",
+    re.IGNORECASE | re.DOTALL,
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _SAMENESS = re.compile(
     r"\bsame (?:[\w.-]+ ){0,3}(?:models?|AI|weights|program)\b|\bcopies\b|\ba copy of\b|\bcopy of you|\bclones?\b"
@@ -80,17 +88,18 @@ def coin(question: Question) -> str:
     """Tosses a fair coin that the seed alone decides."""
     heads = placed_seed(question.seed, "coin") % 2 == 0
     rule = "I toss a fair coin in each match: heads is {cooperate}, tails is {defect}."
-    return _answer(question, rule, Action.COOPERATE if heads else Action.DEFECT)
+    return _answer(question, rule, Action.COOPERATE if heads else Action.DEFECT, constant(0.5))
 
 
 def tit_for_tat(question: Question) -> str:
     """Cooperates first, then repeats what its latest co-player did [axelrod1984].
 
-    Every pair meets once a round, so there is no earlier move of the present co-player to return: the last match that
-    the prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
+    Where matches have one turn there is no earlier move of the present co-player to return: the last match that the
+    prompt shows stands in for it, whoever it was with. Where a condition shows no matches, each is the first.
     """
     rule = "I begin with {cooperate} and then choose what the other chose in my latest match."
-    return _answer(question, rule, _latest_action(question) or Action.COOPERATE)
+    returned = {(own, other): float(other is Action.COOPERATE) for own, other in OUTCOMES}
+    return _answer(question, rule, _latest_action(question) or Action.COOPERATE, Program(1.0, returned))
 
 
 def superrational(question: Question) -> str:
@@ -245,11 +254,18 @@ def _demanded(body: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
     return None, ()
 
 
-def _answer(question: Question, rule: str, action: Action) -> str:
-    """The rule in words where a strategy is asked for, else the label of the action."""
+def _answer(question: Question, rule: str, action: Action, program: Program | None = None) -> str:
+    """The rule in words or as a program where a strategy is asked for, else the label of the action.
+
+    Args:
+        program: None: the action in every match.
+    """
     labels = _labels(_told(question))
     if labels is None:
         return NO_GAME
+    if not question.choices and (asked := _PROGRAM_REQUEST.search(_last_user_message(question))):
+        named = dict(sorted(labels.items(), key=lambda item: item[1] != asked[1]))  # numbers are of the one asked about
+        return written(program or constant(float(action is Action.COOPERATE)), named)
     if not question.choices and _STRATEGY_REQUEST.search(_last_user_message(question)):
         return rule.format(cooperate=labels[Action.COOPERATE], defect=labels[Action.DEFECT])
     label = labels[action]
@@ -295,9 +311,9 @@ def _best_together(text: str) -> Action:
 
 
 def _latest_action(question: Question) -> Action | None:
-    """What the other did in the last match shown; None when none is."""
+    """What the other did in the last turn of this match, or where matches have one, in the last match shown."""
     text = _told(question)
-    past = _PAST_MATCH.findall(text)
+    past = (_PAST_TURN if _TURN_ASKED_FOR.search(text) else _PAST_MATCH).findall(text)
     if not past:
         return None
     latest = past[-1][1].casefold()

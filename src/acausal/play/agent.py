@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Protocol
 
 from acausal.design.counterbalance import Variant, assigned_variants
 from acausal.design.logprobs import p_cooperate
-from acausal.design.parsing import Reading, read_decision, read_probability, read_strategy
+from acausal.design.parsing import Reading, is_cut_off, read_decision, read_probability, read_strategy
 from acausal.design.population import Agent
+from acausal.design.program import Moves, Program, move, read_program
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.design.seeds import placed_seed
 from acausal.elicitation import Elicit
+from acausal.game import Action
+from acausal.models.classical import Player, Rule, Turns, rules_of
 from acausal.records import Message, Outcome, Place, Purpose, Reply, Request, Status, StrategyRecord
 from acausal.schema import Config
 
@@ -35,9 +38,9 @@ class Choice:
     served_by: str | None
     substituted: bool
     """True also when the strategy it follows was written by a substitute."""
-    call_key: str
-    variant: Variant
-    """The words and orders in which it was asked."""
+    call_key: str | None
+    variant: Variant | None
+    """The words and orders in which it was asked; None where a rule plays, which reads nothing."""
     messages_hash: str | None = None
     """Of what was asked first, without reminders; None when nothing was."""
     reasks: int = 0
@@ -47,9 +50,17 @@ class Choice:
 
 
 class Asker:
-    """Puts the questions of one cell to its models."""
+    """Puts the questions of one cell to its models, and its rules into their seats.
 
-    def __init__(self, config: Config, prompts: Prompts, model: Model) -> None:
+    Args:
+        rules: Slot → what plays there without being asked; None: as the models of the configuration say.
+
+    Raises:
+        ConfigError: A model of the configuration is a rule that does not exist.
+    """
+
+    def __init__(self, config: Config, prompts: Prompts, model: Model, rules: Mapping[str, Rule] | None = None) -> None:
+        self._rules = rules_of(config) if rules is None else rules
         self._config = config
         self._prompts = prompts
         self._model = model
@@ -70,19 +81,44 @@ class Asker:
         """The slot that decides for an agent."""
         return deciding_slot(self._config, agent.model)
 
+    def player(self, agent: Agent, place: Place) -> Player | None:
+        """What plays a match for an agent by rule; None where a model is asked.
+
+        Args:
+            place: Of the agent's decision in the match, in whichever turn.
+        """
+        rule = self._rules.get(agent.model)
+        if rule is None:
+            return None
+        named = (place.replicate, place.round, agent.id, place.coplayer)
+        return rule.sit_down(placed_seed(self._config.seed, "rule", *named))
+
+    def played(self, agent: Agent, player: Player, turns: Turns) -> Choice:
+        """The action of a rule; there is no call behind it."""
+        reading = Reading(player(turns), Status.LEGIBLE, None)
+        return Choice(reading, self._config.models[agent.model].model_type, False, None, None)
+
     async def strategy(
         self, agent: Agent, replicate: int, round_: int, past: Sequence[PastRound] = ()
     ) -> StrategyRecord:
-        """Ask an agent for its strategy of a round.
+        """Ask an agent for its strategy of a round; again while it must be a program, is none, and `max_reasks` allows.
 
         Args:
             past: The earlier rounds, of which the condition may show something.
         """
-        messages = self._prompts.of(self.variant(replicate, agent.id)).strategy(past, power=agent.power)
-        place = Place(replicate, round_, agent.id, Purpose.STRATEGY)
-        seed = placed_seed(self._config.seed, "strategy", replicate, round_, agent.id)
-        reply = await self._model.complete(Request(place, agent.model, messages, (), seed))
-        text, status, reason = read_strategy(reply)
+        prompts = self._prompts.of(self.variant(replicate, agent.id))
+        asked = messages = prompts.strategy(past, power=agent.power)
+        program = tuple(prompts.labels.values()) if self._config.protocol.is_compiled else ()
+        for ask in range(1, (self._config.max_reasks if program else 0) + 2):
+            place = Place(replicate, round_, agent.id, Purpose.STRATEGY, ask=ask)
+            request = Request(place, agent.model, asked, (), call_seed(self._config, place), program=program)
+            reply = await self._model.complete(request)
+            text, status, reason = read_strategy(reply)
+            if program and text is not None and isinstance(read := read_program(text, prompts.labels), str):
+                text, status, reason = None, Status.ILLEGIBLE, read
+            if status is not Status.ILLEGIBLE or is_cut_off(reply):
+                break
+            asked = prompts.again(messages)
         return StrategyRecord(
             replicate=replicate,
             round=round_,
@@ -97,6 +133,7 @@ class Asker:
             reason=reason,
             messages_hash=messages_hash(messages),
             paraphrase=self.paraphrase,
+            reasks=ask - 1,
         )
 
     async def decision(
@@ -107,17 +144,20 @@ class Asker:
         history: Sequence[PastMatch],
         meeting: int,
         past: Sequence[PastRound] = (),
+        turns: Sequence[PastMatch] = (),
     ) -> Choice:
         """Ask an agent for its action in a match, as often as `samples` says; the first is the one on record.
 
-        The first whatever became of it: taking the first legible one instead would select.
+        The first whatever became of it: taking the first legible one instead would select. An agent that wrote a
+        program is not asked: the program decides.
 
         Args:
-            place: Of the decision; names match and co-player.
+            place: Of the decision; names match, co-player and turn.
             strategy: What the agent wrote this round; None under a protocol without strategies.
             history: Its own earlier matches of this round, in schedule order.
             meeting: Number of this meeting among the agent's own of the round, from 1.
             past: The earlier rounds, of which the condition may show something.
+            turns: The turns of this match before; always shown.
         """
         variant = self.variant(place.replicate, agent.id)
         if strategy is not None and strategy.status is not Status.LEGIBLE:
@@ -125,12 +165,16 @@ class Asker:
             reading = Reading(None, strategy.status, f"no strategy: {strategy.reason}")
             return Choice(reading, None, False, strategy.call_key, variant)
         shown = history if self._config.condition.shows.own_matches else ()
+        if self._config.protocol.is_compiled:
+            before = turns if self._config.game.horizon.several else shown
+            return self._executed(strategy, place, [(each.own, each.other) for each in before], variant)
         messages = self._prompts.of(variant).decision(
             strategy=strategy.strategy if strategy is not None else None,
             history=shown,
             coplayer=anonymous_id(meeting),
             past=past,
             power=agent.power,
+            turns=turns,
         )
         samples = [replace(place, sample=number) for number in range(1, self._config.samples + 1)]
         first, *others = await asyncio.gather(*(self._sample(agent, each, variant, messages) for each in samples))
@@ -151,33 +195,65 @@ class Asker:
         choices, asked = tuple(prompts.labels.values()), messages
         for ask in range(1, self._config.max_reasks + 2):
             here = replace(place, ask=ask)
-            request = Request(here, slot, asked, choices, self._seed(here), self._config.elicit)
+            request = Request(here, slot, asked, choices, call_seed(self._config, here), self._config.elicit)
             reply = await self._model.complete(request)
-            reading = self._read(reply, here, prompts)
+            reading = read_choice(self._config, prompts.labels, reply, here)
             if reading.outcome is not Outcome.ILLEGIBLE:
                 break
             asked = prompts.again(messages)
         asked_first = messages_hash(messages)
         return Choice(reading, reply.served_by, reply.substituted, reply.key, variant, asked_first, ask - 1)
 
-    def _read(self, reply: Reply, place: Place, prompts: Prompts) -> Reading:
-        if self._config.elicit is Elicit.probability:
-            chance = placed_seed(self._seed(place), "draw") / 2**31
-            return read_probability(reply, prompts.labels, chance=chance)
-        reading = read_decision(reply, prompts.labels)
-        if reading.action is None or self._config.elicit is Elicit.choice:
-            return reading
-        return replace(reading, p_cooperate=p_cooperate(reply.logprobs, prompts.labels))
+    def _executed(self, strategy: StrategyRecord | None, place: Place, before: Moves, variant: Variant) -> Choice:
+        """What a legible program does, at no call: whoever wrote it decides.
 
-    def _seed(self, place: Place) -> int:
-        """The seed of a decision; samples and re-asks have seeds of their own."""
-        repeated = () if place.sample == place.ask == 1 else (place.sample, place.ask)
-        return placed_seed(
-            self._config.seed, "decision", place.replicate, place.round, place.agent, place.coplayer, *repeated
+        Args:
+            before: What the program may react to, in order: the turns of this match, or where matches have one, the
+                earlier matches.
+        """
+        assert strategy is not None  # config.check refuses to play programs that nobody writes
+        program = read_program(strategy.strategy or "", variant.labels)
+        assert isinstance(program, Program)  # or the strategy would not be legible
+        action = move(program, before, chance=chance_of(self._config, place))
+        reading = Reading(action, Status.LEGIBLE, None, p_cooperate=program.p_cooperate(before))
+        return Choice(
+            reading, strategy.served_by, strategy.substituted, strategy.call_key, variant, strategy.messages_hash
         )
 
 
+def call_seed(config: Config, place: Place) -> int:
+    """The seed of a call; later turns, samples and re-asks have seeds of their own."""
+    coplayer = (place.coplayer,) if place.purpose is Purpose.DECISION else ()
+    later = () if place.turn == 1 else (place.turn,)
+    repeated = () if place.sample == place.ask == 1 else (place.sample, place.ask)
+    named = (place.purpose.value, place.replicate, place.round, place.agent, *coplayer, *later, *repeated)
+    return placed_seed(config.seed, *named)
+
+
+def chance_of(config: Config, place: Place) -> float:
+    """A number in [0, 1) that the place of a decision alone decides."""
+    return placed_seed(call_seed(config, place), "draw") / 2**31
+
+
+def read_choice(config: Config, labels: Mapping[Action, str], reply: Reply, place: Place) -> Reading:
+    """What an agent chose at a place, as its reply was elicited.
+
+    Args:
+        labels: Action → its word, in the agent's own variant.
+    """
+    if config.elicit is Elicit.probability:
+        return read_probability(reply, labels, chance=chance_of(config, place))
+    reading = read_decision(reply, labels)
+    if reading.action is None or config.elicit is Elicit.choice:
+        return reading
+    return replace(reading, p_cooperate=p_cooperate(reply.logprobs, labels))
+
+
 def deciding_slot(config: Config, slot: str) -> str:
-    """The slot that decides for agents of a slot: `sub_model` where strategies are delegated to one, else their own."""
-    delegated = config.protocol.strategy is not None
+    """The slot that decides for agents of a slot: `sub_model` where strategies are delegated to one, else their own.
+
+    A rule has no strategy to delegate, and a program decides by itself.
+    """
+    written = config.protocol.strategy is not None and not config.protocol.is_compiled
+    delegated = written and not config.plays_by_rule(slot)
     return config.sub_model if delegated and config.sub_model is not None else slot

@@ -1,4 +1,4 @@
-"""Choices become a match."""
+"""Two choices become a turn, and turns a match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from acausal.schema import Config
 
 
 class Scorer:
-    """Turns the choices of a match into its record, under the payoffs of one cell."""
+    """Turns the choices of a turn into its record, under the payoffs of one cell."""
 
     def __init__(self, config: Config, asker: Asker) -> None:
         self._config = config
@@ -24,18 +24,24 @@ class Scorer:
         self._asker = asker
 
     def record(
-        self, replicate: int, round_: int, fixture: Fixture, agents: tuple[Agent, Agent], choices: tuple[Choice, Choice]
+        self,
+        replicate: int,
+        round_: int,
+        fixture: Fixture,
+        agents: tuple[Agent, Agent],
+        turns: Sequence[tuple[Choice, Choice]],
     ) -> MatchRecord:
-        """The match; void, with nobody scoring, when an action is missing."""
+        """The match; a turn is void, with nobody scoring, when an action is missing."""
+        place = replicate, round_, fixture.matchday, fixture.match
         decisions = []
-        for (agent, coplayer), (own, other) in ((agents, choices), (agents[::-1], choices[::-1])):
-            action, answer = own.reading.action, other.reading.action
-            points = None
-            if action is not None and answer is not None:
-                points = self._payoffs.payoff(action, answer) * self._factor(agent, coplayer)
-            place = replicate, round_, fixture.matchday, fixture.match
-            decisions.append(self._decision(place, agent, coplayer, own, points))
-        return MatchRecord(replicate, round_, fixture.matchday, fixture.match, tuple(decisions))
+        for turn, choices in enumerate(turns, start=1):
+            for (agent, coplayer), (own, other) in ((agents, choices), (agents[::-1], choices[::-1])):
+                action, answer = own.reading.action, other.reading.action
+                points = None
+                if action is not None and answer is not None:
+                    points = self._payoffs.payoff(action, answer) * self._factor(agent, coplayer)
+                decisions.append(self._decision(place, agent, coplayer, own, points, turn))
+        return MatchRecord(*place, tuple(decisions))
 
     def assembly(self, replicate: int, round_: int, agents: Sequence[Agent], choices: Sequence[Choice]) -> MatchRecord:
         """The one match of an n-player round; void when any action is missing, since all payoffs depend on it."""
@@ -57,9 +63,16 @@ class Scorer:
         return 1.0 if power.mode is PowerMode.off else factor(power.rule, agent.power, coplayer.power)
 
     def _decision(
-        self, place: tuple[int, int, int, int], agent: Agent, coplayer: Agent | None, own: Choice, points: float | None
+        self,
+        place: tuple[int, int, int, int],
+        agent: Agent,
+        coplayer: Agent | None,
+        own: Choice,
+        points: float | None,
+        turn: int = 1,
     ) -> Decision:
         replicate, round_, matchday, match = place
+        variant = own.variant
         return Decision(
             replicate=replicate,
             round=round_,
@@ -83,14 +96,15 @@ class Scorer:
             call_key=own.call_key,
             reason=own.reading.reason,
             messages_hash=own.messages_hash,
-            paraphrase=self._asker.paraphrase,
+            paraphrase=None if variant is None else self._asker.paraphrase,
             claim_is_true=self._claim_is_true(agent, coplayer),
             outcome=own.reading.outcome,
-            label=own.variant.label,
-            first_option=own.variant.first_option,
-            payoff_order=own.variant.payoff_order,
+            label=None if variant is None else variant.label,
+            first_option=None if variant is None else variant.first_option,
+            payoff_order=None if variant is None else variant.payoff_order,
             reasks=own.reasks,
             samples_agree=own.samples_agree,
+            turn=turn,
         )
 
     def _claim_is_true(self, agent: Agent, coplayer: Agent | None) -> bool | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from acausal.design.evolution import slots_after
+from acausal.design.horizon import match_turns
 from acausal.design.matching import round_fixtures
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.power import empowered
@@ -17,6 +18,7 @@ from acausal.disclosure import paraphrase_of
 from acausal.errors import AcausalError
 from acausal.game import Action
 from acausal.matching_schema import EvolutionRule
+from acausal.models.classical import Player, Rule
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.match import Scorer
 from acausal.records import Decision, MatchRecord, Place, Purpose, StrategyRecord
@@ -35,7 +37,7 @@ class TournamentRecord:
 
     @property
     def decisions(self) -> list[Decision]:
-        """Two for each match of two."""
+        """Two for each turn of each match of two."""
         return [decision for match in self.matches for decision in match.decisions]
 
 
@@ -68,16 +70,21 @@ async def play_replicates(
 
 
 async def play_tournament(
-    config: Config, model: Model, replicate: int, observe: Callable[[Event], None] = lambda _: None
+    config: Config,
+    model: Model,
+    replicate: int,
+    observe: Callable[[Event], None] = lambda _: None,
+    rules: Mapping[str, Rule] | None = None,
 ) -> TournamentRecord:
     """Play one replicate of a cell.
 
     Args:
         replicate: Counted from 1; places every seed.
         observe: Told of each strategy and match as it ends, in whatever order they end.
+        rules: Slot → what plays there without being asked; None: as the configuration says.
     """
     prompts = Prompts(config, paraphrase_of(config, replicate))
-    asker = Asker(config, prompts, model)
+    asker = Asker(config, prompts, model, rules)
     scorer = Scorer(config, asker)
     seated = population(config.seats, seed=seat_seed(config.seed, replicate))
     agents = {agent.id: agent for agent in seated}
@@ -104,6 +111,25 @@ def _evolved(
         return agents
     slots = slots_after(config, [agent.model for agent in agents.values()], played, replicate, number)
     return {agent.id: replace(agent, model=slot) for agent, slot in zip(agents.values(), slots, strict=True)}
+
+
+@dataclass(slots=True)
+class _Side:
+    """One agent in one match."""
+
+    agent: Agent
+    place: Place
+    """Of its decision in the first turn."""
+    meeting: int
+    """Number of the match among the agent's own of the round, from 1."""
+    player: Player | None
+    """What decides by rule; None where a model is asked."""
+    turns: list[PastMatch] = field(default_factory=list)
+    """What was played so far; a void turn is not shown."""
+
+    def saw(self, turn: int, own: Action, other: Action) -> None:
+        """Remember a turn."""
+        self.turns.append(PastMatch(anonymous_id(self.meeting), own, other, turn))
 
 
 class _Round:
@@ -133,11 +159,12 @@ class _Round:
         self._matches: list[MatchRecord] = []
 
     async def write_strategies(self) -> list[StrategyRecord]:
-        """Everybody's strategy, ordered by agent; none under a protocol without strategies."""
+        """The strategy of everybody that is asked, ordered by agent; none under a protocol without strategies."""
         if self._config.protocol.strategy is None:
             return []
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._strategy(agent)) for agent in self._agents.values()]
+            asked = [agent for agent in self._agents.values() if not self._config.plays_by_rule(agent.model)]
+            tasks = [group.create_task(self._strategy(agent)) for agent in asked]
         strategies = [task.result() for task in tasks]
         self._strategies = {record.agent: record for record in strategies}
         return strategies
@@ -182,7 +209,7 @@ class _Round:
         scores = dict.fromkeys(self._agents, 0.0)
         for match in self._matches:
             for decision in match.decisions:
-                scores[decision.agent] += decision.payoff or 0.0  # a void match adds nothing to a total
+                scores[decision.agent] += decision.payoff or 0.0  # a void turn adds nothing to a total
         return scores
 
     @property
@@ -197,22 +224,30 @@ class _Round:
     async def _match(self, fixture: Fixture, waits_for: Iterable[asyncio.Task[MatchRecord]]) -> MatchRecord:
         for task in waits_for:
             await asyncio.wait([task])
-        # Both are asked before either is told: the moves are simultaneous.
-        async with asyncio.TaskGroup() as group:
-            first = group.create_task(self._choice(fixture, 0))
-            second = group.create_task(self._choice(fixture, 1))
-        agents = (self._agents[fixture.agents[0]], self._agents[fixture.agents[1]])
-        match = self._scorer.record(self._replicate, self._number, fixture, agents, (first.result(), second.result()))
-        self._remember(match, fixture.meetings)
+        sides = (self._side(fixture, 0), self._side(fixture, 1))
+        played: list[tuple[Choice, Choice]] = []
+        for turn in range(1, match_turns(self._config, self._replicate, self._number, fixture.agents) + 1):
+            # Both are asked before either is told: the moves are simultaneous.
+            async with asyncio.TaskGroup() as group:
+                first = group.create_task(self._choice(sides[0], turn))
+                second = group.create_task(self._choice(sides[1], turn))
+            played.append((first.result(), second.result()))
+            own, other = (choice.reading.action for choice in played[-1])
+            if own is None or other is None:
+                break  # without this turn there is no honest history to decide the next one from
+            sides[0].saw(turn, own, other)
+            sides[1].saw(turn, other, own)
+        match = self._scorer.record(self._replicate, self._number, fixture, (sides[0].agent, sides[1].agent), played)
+        for side in sides:
+            self._histories[side.agent.id] += side.turns
         self._observe(match)
         return match
 
-    async def _choice(self, fixture: Fixture, seat: int) -> Choice:
-        agent, coplayer = fixture.agents[seat], fixture.agents[1 - seat]
-        place = Place(self._replicate, self._number, agent, Purpose.DECISION, fixture.match, coplayer)
-        strategy, history = self._strategies.get(agent), tuple(self._histories[agent])
-        meeting = fixture.meetings[seat]
-        return await self._asker.decision(self._agents[agent], place, strategy, history, meeting, self._past)
+    def _side(self, fixture: Fixture, seat: int) -> _Side:
+        agent = self._agents[fixture.agents[seat]]
+        coplayer = fixture.agents[1 - seat]
+        place = Place(self._replicate, self._number, agent.id, Purpose.DECISION, fixture.match, coplayer)
+        return _Side(agent, place, fixture.meetings[seat], self._asker.player(agent, place))
 
     async def _assembly(self) -> MatchRecord:
         """Everybody chooses once and at the same time, with all others at once."""
@@ -225,15 +260,16 @@ class _Round:
 
     async def _contribution(self, agent: Agent) -> Choice:
         place = Place(self._replicate, self._number, agent.id, Purpose.DECISION, match=1)
-        return await self._asker.decision(agent, place, self._strategies.get(agent.id), (), 1, self._past)
+        return await self._choice(_Side(agent, place, 1, self._asker.player(agent, place)), 1)
 
-    def _remember(self, match: MatchRecord, meetings: tuple[int, int]) -> None:
-        """Add a match to what its agents will be shown; a void match is not shown."""
-        first, second = match.decisions
-        if first.action is None or second.action is None:
-            return
-        self._histories[first.agent].append(PastMatch(anonymous_id(meetings[0]), first.action, second.action))
-        self._histories[second.agent].append(PastMatch(anonymous_id(meetings[1]), second.action, first.action))
+    async def _choice(self, side: _Side, turn: int) -> Choice:
+        agent = side.agent
+        if side.player is not None:
+            return self._asker.played(agent, side.player, [(past.own, past.other) for past in side.turns])
+        place = replace(side.place, turn=turn)
+        strategy, history = self._strategies.get(agent.id), tuple(self._histories[agent.id])
+        past, turns = self._past, tuple(side.turns)
+        return await self._asker.decision(agent, place, strategy, history, side.meeting, past, turns)
 
 
 def _cause(errors: BaseExceptionGroup[BaseException]) -> BaseException:

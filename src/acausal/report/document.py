@@ -18,6 +18,7 @@ from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
 from acausal.report.game import game_sentences, outcome_rows
+from acausal.report.programs import ProgramRow
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
 from acausal.report.tables import write_text
 
@@ -68,6 +69,10 @@ class CellReport:
     evolution: str = ""
     shares: Shares = field(default_factory=dict)
     """Each model's share of the seats over the rounds; empty without evolution."""
+    programs: Sequence[ProgramRow] = ()
+    """What agents wrote under protocol=compiled."""
+    programs_told: str = ""
+    """How much of it is legible; empty under other protocols."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:

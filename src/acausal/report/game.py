@@ -23,7 +23,7 @@ def game_sentences(summary: Mapping[str, Any]) -> list[str]:
             f"times {goods['multiplier']:g}: a contributed point gives its giver {goods['per_capita_return']:g} back. "
             f"Against others who all do the same: T, R, P, S = {listed}."
         )
-    said += [_r_star(facts["r_star"]), _solution(facts), *_power(facts)]
+    said += [*_horizon(summary), _r_star(facts["r_star"]), _solution(facts), *_power(facts)]
     payoff = summary["mean_payoff_estimate"]
     if payoff is not None:
         said.append(f"Mean payoff: {payoff['value']:.3g} points a decision (n {payoff['n']}){_spread(summary)}.")
@@ -37,6 +37,22 @@ def outcome_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"outcome": outcome, "share": percent(rate.value), "interval": interval(rate), "n": rate.n}
         for outcome, rate in estimates.items()
     ]
+
+
+def _horizon(summary: Mapping[str, Any]) -> list[str]:
+    rates = summary.get("cooperation_rate_by_turn")
+    if not rates:
+        return []
+    horizon, said = summary["game"]["horizon"], []
+    if horizon["continuation"] is None:
+        said.append(f"A match has {horizon['turns']} turns")
+    else:
+        least = "" if horizon["turns"] == 1 else f" from turn {horizon['turns']} on"
+        said.append(f"A match goes on after each turn{least} with a probability of {percent(horizon['continuation'])}")
+    said.append(f", which agents were {'' if horizon['told'] else 'not '}told; what follows holds of one turn.")
+    known = {turns: rate for turns, rate in rates.items() if rate is not None}
+    shares = [f"{percent(rate['value'])} in {turns} turns (n {rate['n']})" for turns, rate in known.items()]
+    return ["".join(said), *([f"Cooperation: {', '.join(shares)}."] if shares else [])]
 
 
 def _r_star(r_star: float | None) -> str:

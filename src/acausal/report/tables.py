@@ -47,9 +47,12 @@ DECISIONS = pa.schema(
         ("payoff_order", _TEXT),
         ("reasks", _COUNT),
         ("samples_agree", _NUMBER),
+        ("turn", _COUNT),
     ]
 )
-"""A row per decision. `agent_model` differs from `model` only under a `sub_model`; `reason` says why action is null."""
+"""A row per decision. `agent_model` differs from `model` only under a `sub_model`; `reason` says why action is null;
+`call_key` is null where a rule decided.
+"""
 
 STRATEGIES = pa.schema(
     [
@@ -66,6 +69,7 @@ STRATEGIES = pa.schema(
         ("reason", _TEXT),
         ("messages_hash", _TEXT),
         ("paraphrase", _COUNT),
+        ("reasks", _COUNT),
     ]
 )
 """A row per strategy."""
@@ -91,7 +95,7 @@ model → agents."""
 
 def write_decisions(path: Path, decisions: Sequence[Decision]) -> None:
     """Write decisions.parquet, ordered by place: the same records give the same bytes."""
-    ordered = sorted(decisions, key=lambda d: (d.replicate, d.round, d.match, d.agent))
+    ordered = sorted(decisions, key=lambda d: (d.replicate, d.round, d.match, d.turn, d.agent))
     _write(path, DECISIONS, ordered)
 
 
