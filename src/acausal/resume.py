@@ -158,14 +158,14 @@ def _finish_all(directory: Path, plan: Plan, cells: Sequence[_Stored], console: 
     noted = sweep.ended()
     interrupted = False
     missing = [stored for stored in cells if not stored.is_finished]
-    for stored in cells:
-        cell = stored.cell
-        if stored not in missing and noted.get(cell.number or 0, {}).get("code") != ExitCode.DONE:
+    for cell in (stored.cell for stored in cells if stored.is_finished):
+        if noted.get(cell.number or 0, {}).get("code") != ExitCode.DONE:
             note(cell, ExitCode.DONE, "")  # killed between the end of the cell and its line
     at_once = plan.at_once or 1
     order = drawn_blocks({stored.cell.number or 0: stored.cell.config for stored in cells})
     try:
-        for group in [missing] if plan.at_once else [[stored] for stored in missing]:
+        # As the sweep was asked for: all at the same time, or one after the other.
+        for group in [missing] if plan.at_once and missing else [[stored] for stored in missing]:
             for stored in group:
                 keep(stored.cell.directory, stored.tree, stored.overrides)
             ends = play_together([stored.cell for stored in group], order, at_once, console, process)
