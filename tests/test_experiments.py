@@ -22,7 +22,7 @@ from acausal.design.counterbalance import assigned_variants
 from acausal.design.lint import lint_arms
 from acausal.disclosure import claim_is_true, paraphrase_count
 from acausal.game import Action
-from acausal.launch import _cells
+from acausal.plan import cells_of
 from acausal.process import Process
 from acausal.records import Decision
 from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
@@ -80,7 +80,7 @@ def cells(name: str) -> tuple[Config, ...]:
             whole = hydra.compose_config(
                 "config", [f"experiment={name}"], RunMode.MULTIRUN, with_log_configuration=False
             )
-            return tuple(config for _, config in _cells(whole))
+            return tuple(config for _, config in cells_of(whole))
     finally:
         GlobalHydra.instance().hydra = outer
 

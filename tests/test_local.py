@@ -47,7 +47,7 @@ def test_a_file_that_is_no_model_is_refused(composed: Callable[..., Config], tmp
     model = composed("scenario=homogeneous", *overrides).models["a"]
 
     async def act() -> None:
-        endpoint = EmbeddedEndpoint(model, threads=1)
+        endpoint = EmbeddedEndpoint(model, threads=lambda: 1)
         try:
             await endpoint.complete({"model": "m", "messages": []})
         finally:

@@ -14,9 +14,9 @@ import yaml  # type: ignore[import-untyped]
 from program import ACAUSAL, KEY, MODELS, OFFLINE, OPENROUTER, ROOT, SCRIPTED, contents, endpoint, finish, run, start
 
 from acausal.config import OPERATIONAL, conf_dir, flat_config, identity, is_operational
+from acausal.job_log import LOG_FORMAT
 from acausal.models.faults import Fault
 from acausal.models.simulator import Simulator, SimulatorSettings, running
-from acausal.resume import LOG_FORMAT
 from acausal.schema import Config
 from acausal.sweep import Sweep, read_plan
 
@@ -55,7 +55,8 @@ def stop_after(requests: int, simulator: Simulator, arguments: list[str], folder
 def test_a_killed_sweep_is_finished_from_its_directory_alone(
     tmp_path: Path, openrouter: Simulator, without_conf: str
 ) -> None:
-    stop_after(130, openrouter, [*SWEEP, *OPENROUTER, "hydra.sweep.dir=s"], tmp_path, signal.SIGKILL)
+    words = [*SWEEP, *OPENROUTER, "hydra/launcher=basic", "hydra.sweep.dir=s"]
+    stop_after(130, openrouter, words, tmp_path, signal.SIGKILL)
     assert ends(tmp_path / "s") == {0: 0}
     shutil.move(tmp_path / "s", tmp_path / "moved")
     cells = [tmp_path / "moved" / cell.directory for cell in read_plan(tmp_path / "moved").cells]
@@ -78,6 +79,22 @@ def test_a_killed_sweep_is_finished_from_its_directory_alone(
     assert (code, err) == (0, "")
     assert out.count("│ identical") == 3
     assert contents(tmp_path / "moved") == books
+
+
+def test_a_sweep_killed_in_all_its_cells_asks_for_what_is_missing_in_each(
+    tmp_path: Path, openrouter: Simulator
+) -> None:
+    stop_after(130, openrouter, [*SWEEP, *OPENROUTER, "hydra.sweep.dir=s"], tmp_path, signal.SIGKILL)
+    cells = [tmp_path / "s" / cell.directory for cell in read_plan(tmp_path / "s").cells]
+    kept = [(cell / "calls.jsonl").read_bytes().count(b"\n") for cell in cells]
+    assert min(kept) > 0
+    assert max(kept) < 100
+    in_flight = len(openrouter.requests) - sum(kept)
+    code, out, err = run(["resume", "s"], tmp_path, ACAUSAL, **endpoint(openrouter))
+    assert (code, err) == (0, "")
+    assert all(f"100 calls ({number} replayed)" in out for number in kept)
+    assert out.count("│ done") == 3
+    assert len(openrouter.requests) == 300 + in_flight
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
@@ -106,7 +123,7 @@ def test_ctrl_c_ends_a_resumed_sweep_and_the_same_words_go_on(tmp_path: Path, op
     code, _, err = finish(process)
     assert code == 130
     assert err.endswith("go on with: acausal resume s budget.calls=1000\n")
-    assert ends(tmp_path / "s") == {0: 0, 1: 130, 2: 2}
+    assert ends(tmp_path / "s") == {0: 130, 1: 130, 2: 130}
     code, _, err = run(["resume", "s", "budget.calls=1000"], tmp_path, ACAUSAL, **endpoint(openrouter))
     assert (code, err) == (0, "")
     assert len(openrouter.requests) == 300
@@ -212,11 +229,14 @@ def test_a_strict_sweep_leaves_the_books_of_the_sweep_alone(tmp_path: Path) -> N
 
 def test_a_cell_killed_between_its_end_and_the_books_is_entered_later(tmp_path: Path) -> None:
     assert run(["-m", "scenario=homogeneous,mixed_5_5", *SCRIPTED, "hydra.sweep.dir=s"], tmp_path)[0] == 0
-    lines = (tmp_path / "s" / "cells.jsonl").read_bytes()
-    (tmp_path / "s" / "cells.jsonl").write_bytes(lines.splitlines(keepends=True)[0] + b'{"number": 1, "ti\n')
+    first, second = (tmp_path / "s" / "cells.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "s" / "cells.jsonl").write_bytes(first + second[:16] + b"\n")
     code, out, _ = run(["resume", "s"], tmp_path, ACAUSAL)
     assert (code, out.count("│ done")) == (0, 2)
-    assert json.loads((tmp_path / "s" / "cells.jsonl").read_text().splitlines()[-1])["number"] == 1
+    assert (
+        json.loads((tmp_path / "s" / "cells.jsonl").read_text().splitlines()[-1])["number"]
+        == json.loads(second)["number"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,8 @@ def test_one_failed_cell_does_not_stop_the_sweep(tmp_path: Path) -> None:
     assert code == 2
     assert "budget of 5 calls reached" in err
     assert "100 calls (0 replayed)" in out
-    assert [json.loads(line)["code"] for line in (tmp_path / "s" / "cells.jsonl").read_text().splitlines()] == [2, 0]
+    ends = [json.loads(line) for line in (tmp_path / "s" / "cells.jsonl").read_text().splitlines()]
+    assert {end["number"]: end["code"] for end in ends} == {0: 2, 1: 0}
 
 
 def test_a_store_that_fails_never_loses_the_run(tmp_path: Path) -> None:
@@ -256,12 +257,11 @@ def test_an_interrupted_sweep_goes_on_where_it_was(tmp_path: Path, openrouter: S
     code, out, err = finish(process)
     assert code == 130
     assert err.endswith("go on with: acausal resume s\n")
-    assert "2: scenario=diverse_3_3_4" in out
-    assert "not played" in out
+    assert out.count("│ interrupted") == 3
     asked = len(openrouter.requests)
     code, out, _ = run(arguments, tmp_path, **endpoint(openrouter))
     assert code == 0
-    assert "100 calls (100 replayed)" in out
+    assert out.count("│ done") == 3
     assert len(openrouter.requests) == 300
     assert asked < 200
 
@@ -343,7 +343,7 @@ def test_an_experiment_file_sweeps_by_itself(tmp_path: Path) -> None:
     code, out, err = run(arguments, tmp_path)
     assert (code, err) == (0, "")
     cells = [json.loads(line) for line in (tmp_path / "s" / "cells.jsonl").read_text().splitlines()]
-    assert [cell["title"].split(": ")[1] for cell in cells] == [
+    assert [cell["title"].split(": ")[1] for cell in sorted(cells, key=lambda cell: cell["number"])] == [
         f"{scenario}, {condition}"
         for scenario in ("homogeneous", "mixed_5_5")
         for condition in ("control", "identity_only")

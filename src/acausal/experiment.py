@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from rich.console import Console
 from acausal import provenance
 from acausal.analysis.rates import CallTotals
 from acausal.audit import audit
+from acausal.board import Board
 from acausal.config import check_keys, flat_config, identity
 from acausal.design.lint import lint
 from acausal.errors import AcausalError, Interrupted
@@ -27,13 +26,13 @@ from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
-from acausal.models.limits import Gates
 from acausal.models.meter import GateReport
 from acausal.models.preflight import inspect
 from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_replicates
-from acausal.process import Process
+from acausal.process import Process, Signals
 from acausal.progress import Progress, Tally, duration
+from acausal.queueing import Queue, Turns
 from acausal.report.checks import check_lines
 from acausal.report.rows import dollars, intention_to_treat
 from acausal.report.terminal import result_table, short
@@ -77,6 +76,21 @@ class _Played:
     """What had changed since the calls on record were made; empty: nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where cells are played, and what those that are played at the same time share."""
+
+    environment: Mapping[str, str]
+    """Where keys are read."""
+    console: Console
+    """Where progress and results are shown."""
+    process: Process
+    signals: Signals = field(default_factory=Signals)
+    queue: Queue | None = None
+    """None: the cell is alone."""
+    board: Board | None = None
+
+
 def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, process: Process) -> tuple[ExitCode, str]:
     """Play a cell, or go on with one, and write everything it gives.
 
@@ -90,23 +104,36 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
     """
     if cell.config.replay is ReplayMode.strict:
         return _audited(cell, console)
+    return process.run(play_cell(cell, Stage(environment, console, process)))
+
+
+async def play_cell(cell: Cell, stage: Stage) -> tuple[ExitCode, str]:
+    """The same among others, in the loop of the process.
+
+    Returns:
+        As `run_cell`.
+    """
+    if cell.config.replay is ReplayMode.strict:
+        return await stage.process.at_desk(partial(_audited, cell, stage.console))
     before = read_status(cell.directory)
     settled = before is not None and before.state == "done" and not cell.config.retry_failed
     started = time.monotonic()
+    endpoints: dict[str, Endpoint] = {}
     try:
-        check_keys(cell.config, environment)
+        check_keys(cell.config, stage.environment)
         lint(cell.config)
-        endpoints = connect(cell.config, environment)
-        progress = Progress(cell.config, console)
+        endpoints = connect(cell.config, stage.environment, stage.process.pool)
+        progress = Progress(cell.config, stage.console, stage.board, cell.number)
         with Ledger(cell.directory, identity(cell.config), settled=settled) as ledger:
             RUNNING.write(cell.directory)
             run = Run(cell.directory, cell.config.tracking.experiment) if cell.config.tracking.enabled else None
             with progress:
                 try:
-                    played = process.run(_play(cell, ledger, endpoints, run, progress, process.gates, environment))
+                    played = await _play(cell, ledger, endpoints, run, progress, stage)
                 except AcausalError as error:
-                    return _ended_early(cell, run, error)
-            return _finished(cell, played, _totals(progress.tally, played, time.monotonic() - started), run, console)
+                    return await stage.process.at_desk(partial(_ended_early, cell, run, error))
+            totals = _totals(progress.tally, played, time.monotonic() - started)
+            return await _finished(cell, played, totals, run, stage)
     except AcausalError as error:
         # Refused before the ledger was ours: whatever status the directory has is another run's.
         return code_of(error), str(error)
@@ -115,6 +142,9 @@ def run_cell(cell: Cell, environment: Mapping[str, str], console: Console, proce
             f"the outputs in {short(cell.directory)} could not be written: {error.strerror or error}; every reply is "
             f"in the ledger; make room, then go on with: {cell.command}"
         )
+    finally:
+        for endpoint in set(endpoints.values()):
+            await endpoint.close()
 
 
 def _audited(cell: Cell, console: Console) -> tuple[ExitCode, str]:
@@ -144,16 +174,21 @@ def _ended_early(cell: Cell, run: Run | None, error: AcausalError) -> tuple[Exit
     return code, message
 
 
-def _finished(
-    cell: Cell, played: _Played, totals: CallTotals, run: Run | None, console: Console
+async def _finished(
+    cell: Cell, played: _Played, totals: CallTotals, run: Run | None, stage: Stage
 ) -> tuple[ExitCode, str]:
-    """Write, show and track what was played."""
-    results = write_outputs(cell.config, cell.directory, played.tournaments, totals, played.gates, cell.composed_by)
-    code, message = _verdict(results)
-    if run is not None:
-        run.finish(tracked(cell.directory, results), code.tracked_as)
-    status_of(code, message).write(cell.directory)
-    _show(cell, results, run, console, played.changed)
+    """Write, track and show what was played; other cells go on meanwhile."""
+
+    def write() -> tuple[Results, ExitCode, str]:
+        results = write_outputs(cell.config, cell.directory, played.tournaments, totals, played.gates, cell.composed_by)
+        code, message = _verdict(results)
+        if run is not None:
+            run.finish(tracked(cell.directory, results), code.tracked_as)
+        status_of(code, message).write(cell.directory)
+        return results, code, message
+
+    results, code, message = await stage.process.at_desk(write)
+    _show(cell, results, run, stage.console, played.changed)
     return code, message
 
 
@@ -220,31 +255,32 @@ async def _play(
     endpoints: Mapping[str, Endpoint],
     run: Run | None,
     progress: Progress,
-    gates: Gates,
-    environment: Mapping[str, str],
+    stage: Stage,
 ) -> _Played:
     """All replicates of a cell, side by side in one loop, while MLflow opens the cell's run in a thread.
 
     Raises:
         AcausalError: What ended the play early; everything paid for is in the ledger.
     """
+    config, turns = cell.config, Turns(stage.queue, cell.number or 0, cell.config)
     if changed := _changed(ledger):
         progress.on_remark(f"changed since its calls were made: {changed}; the calls that this touches are asked again")
-    opening = asyncio.create_task(asyncio.to_thread(_open_run, cell, run)) if run is not None else None
+    opening = asyncio.create_task(stage.process.at_desk(partial(_open_run, cell, run))) if run is not None else None
     client = Client(
-        cell.config,
+        config,
         ledger,
         endpoints,
-        gates,
-        preflight=partial(inspect, cell.config, environment),
+        stage.process.gates,
+        preflight=partial(inspect, config, stage.environment),
         on_reply=progress.on_reply,
         on_call=progress.on_call,
         on_remark=progress.on_remark,
+        rank=turns.rank,
     )
     progress.watch(client.routes.values())
     try:
-        with halting_on_signals(client):
-            tournaments = await play_replicates(cell.config, client, progress.on_event)
+        with stage.signals.halting(client):
+            tournaments = await play_replicates(config, client, progress.on_event, turns.turn)
         return _Played(tournaments, client.gate_reports(), client.asked_anew, changed)
     except asyncio.CancelledError:
         raise Interrupted("interrupted") from None
@@ -270,34 +306,3 @@ def _open_run(cell: Cell, run: Run) -> None:
         | ({"git_commit": commit} if commit is not None else {}),
         sweep_directory=cell.sweep_directory,
     )
-
-
-@contextmanager
-def halting_on_signals(client: Client) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop sending and let calls in flight land; a second one leaves at once."""
-    loop, play = asyncio.get_running_loop(), asyncio.current_task()
-    landing: list[asyncio.Task[None]] = []
-
-    async def land() -> None:
-        await client.landed()
-        if play is not None:
-            play.cancel()
-
-    def halt() -> None:
-        if landing:
-            if play is not None:
-                play.cancel()
-            return
-        client.halt(Interrupted("interrupted"))
-        landing.append(loop.create_task(land()))
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, halt)
-    try:
-        yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-        for task in landing:
-            task.cancel()

@@ -15,12 +15,12 @@ from acausal.design.population import Agent, population, seat_seed
 from acausal.design.power import empowered
 from acausal.design.prompts import Prompts
 from acausal.errors import Interrupted
-from acausal.experiment import halting_on_signals
 from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.ledger import Ledger
 from acausal.models.preflight import inspect
 from acausal.play.agent import Asker
+from acausal.process import Signals
 from acausal.records import Place, Purpose, Reply, StrategyRecord
 from acausal.schema import Config
 
@@ -53,7 +53,7 @@ def probe(
             preflight = partial(inspect, config, environment)
             client = Client(config, ledger, endpoints, preflight=preflight, on_reply=on_reply)
             try:
-                with halting_on_signals(client):
+                with Signals().halting(client):
                     await _ask(config, client)
             except asyncio.CancelledError:
                 raise Interrupted("interrupted") from None

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from acausal.analysis.calls import CallTally
+from acausal.board import Board
 from acausal.design.checks import checks_per_replicate
 from acausal.encounters import matches_per_round
 from acausal.game import Action
@@ -91,12 +92,14 @@ class Progress:
         config: The cell: what is to come is computed from it. A match that ends early, at a turn without both actions,
             leaves its later calls unmade.
         console: Where to show it.
+        board: Of the cells played at the same time; None: the cell has the terminal to itself.
+        number: Of the cell among them, before each of its plain lines.
 
     Raises:
         ConfigError: A match is drawn with more turns than any may have.
     """
 
-    def __init__(self, config: Config, console: Console) -> None:
+    def __init__(self, config: Config, console: Console, board: Board | None = None, number: int | None = None) -> None:
         self.tally = Tally()
         self.calls = CallTally()
         self._routes: Sequence[Route] = ()
@@ -112,11 +115,13 @@ class Progress:
         self._total_rounds = rounds
         self._total_matches = rounds * self._matches_per_round
         self._total_calls = calls_in_all(config) + config.replicates * checks_per_replicate(config)
+        self._board = board
+        self._label = f"{number}: " if board is not None and number is not None else ""
         self._live = config.progress is ProgressMode.auto and console.is_terminal
         self._off = config.progress is ProgressMode.off
         self._display: AbstractContextManager[object] = (
             Live(get_renderable=self._panel, console=console, refresh_per_second=4, transient=True)
-            if self._live
+            if self._live and board is None
             else nullcontext()
         )
 
@@ -127,10 +132,14 @@ class Progress:
                 f"{self._total_calls} calls"
             )
         self._display.__enter__()
+        if self._board is not None:
+            self._board.add(self, self._line)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._display.__exit__(None, None, None)
+        if self._board is not None:
+            self._board.remove(self)
 
     def watch(self, routes: Iterable[Route]) -> None:
         """Show how the models stand, too; called in the loop that asks them."""
@@ -175,11 +184,21 @@ class Progress:
 
     def _say(self, line: str) -> None:
         self._told = time.monotonic()
-        self._console.print(f"{datetime.now():%H:%M:%S} {line}", soft_wrap=True, highlight=False, markup=False)
+        self._console.print(
+            f"{datetime.now():%H:%M:%S} {self._label}{line}", soft_wrap=True, highlight=False, markup=False
+        )
 
     def _title(self) -> str:
         config = self._config
         return f"{config.scenario.name}, {config.condition.name}, {config.protocol.name}"
+
+    def _line(self) -> tuple[str, ...]:
+        """On a board: name, rounds, calls, cooperation, cost."""
+        tally = self.tally
+        legible = tally.legible.total()
+        rate = f"{tally.cooperations.total() / legible:.0%} of {legible}" if legible else ""
+        rounds, calls = f"{self._rounds}/{self._total_rounds}", f"{tally.calls}/{self._total_calls}"
+        return f"{self._label}{self._title()}", rounds, calls, rate, tally.cost
 
     def _done(self) -> str:
         tally = self.tally

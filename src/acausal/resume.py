@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +14,16 @@ from rich.console import Console
 from acausal.audit import audit
 from acausal.errors import AcausalError, ConfigError
 from acausal.experiment import Cell, run_cell
-from acausal.launch import read_dotenv, say
+from acausal.job_log import FILE, logging_to, only_cells_log
+from acausal.launch import read_dotenv
 from acausal.process import Process
 from acausal.report.terminal import resume_command, run_command, short
 from acausal.schema import ReplayMode
-from acausal.status import ExitCode, read_status, status_of
+from acausal.status import ExitCode, read_status, say, status_of
 from acausal.stored import CONFIG, changed, config_of, keep, read_config, read_overrides
-from acausal.sweep import PLAN, Plan, PlannedCell, Sweep, cells_table, note_end, read_plan
+from acausal.sweep import PLAN, Plan, PlannedCell, Sweep, cells_table, read_plan
+from acausal.together import drawn_blocks, note, play_together, were_interrupted
 
-LOG_FORMAT = "[%(asctime)s][%(name)s][%(levelname)s] %(message)s"
-"""As in conf/hydra/job_logging/file.yaml, which a directory does not bring along."""
 _DONE = status_of(ExitCode.DONE).state
 
 
@@ -159,12 +157,21 @@ def _finish_all(directory: Path, plan: Plan, cells: Sequence[_Stored], console: 
     sweep = Sweep.resumed(directory, plan, cells[0].cell.config.tracking)
     noted = sweep.ended()
     interrupted = False
+    missing = [stored for stored in cells if not stored.is_finished]
+    for cell in (stored.cell for stored in cells if stored.is_finished):
+        if noted.get(cell.number or 0, {}).get("code") != ExitCode.DONE:
+            note(cell, ExitCode.DONE, "")  # killed between the end of the cell and its line
+    at_once = plan.at_once or 1
+    order = drawn_blocks({stored.cell.number or 0: stored.cell.config for stored in cells})
     try:
-        for stored in cells:
-            if not stored.is_finished:
-                interrupted = _played(stored, console, process) is ExitCode.INTERRUPTED
-            elif noted.get(stored.cell.number or 0, {}).get("code") != ExitCode.DONE:
-                _note(stored.cell, ExitCode.DONE, "")  # killed between the end of the cell and its line
+        # As the sweep was asked for: all at the same time, or one after the other.
+        for group in [missing] if plan.at_once and missing else [[stored] for stored in missing]:
+            for stored in group:
+                keep(stored.cell.directory, stored.tree, stored.overrides)
+            ends = play_together([stored.cell for stored in group], order, at_once, console, process)
+            if faults := [end for end in ends if isinstance(end, Exception)]:
+                raise faults[0]
+            interrupted = were_interrupted(ends)
             if interrupted:
                 break
     except KeyboardInterrupt:
@@ -196,23 +203,18 @@ def _audit_all(cells: Sequence[_Stored], console: Console) -> ExitCode:
 
 
 def _played(stored: _Stored, console: Console, process: Process) -> ExitCode:
-    """Play a cell; its end is said, and entered into the books of its sweep."""
+    """Play a cell alone; its end is said, and entered into the books of its sweep."""
     cell = stored.cell
     if stored.is_replayed:
         code, message = run_cell(cell, os.environ, console, process)
-    else:
-        keep(cell.directory, stored.tree, stored.overrides)
-        with _logging_to(cell.directory / "run.log"):
-            code, message = run_cell(cell, os.environ, console, process)
-        _note(cell, code, message)
-    if message:
-        say(message)
+        if message:
+            say(message)
+        return code
+    keep(cell.directory, stored.tree, stored.overrides)
+    with only_cells_log(), logging_to(cell.directory / FILE):
+        code, message = run_cell(cell, os.environ, console, process)
+    note(cell, code, message)
     return code
-
-
-def _note(cell: Cell, code: ExitCode, message: str) -> None:
-    if cell.sweep_directory is not None and cell.number is not None:
-        note_end(cell.sweep_directory, cell.number, cell.title, cell.directory, code, message)
 
 
 def _failed(directory: Path) -> int:
@@ -221,23 +223,6 @@ def _failed(directory: Path) -> int:
         return int(json.loads((directory / "summary.json").read_text())["failed"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    """Everything from INFO upward into a cell's log; the terminal belongs to the progress display."""
-    root = logging.getLogger()
-    handler = logging.FileHandler(path, delay=True, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)
-        handler.close()
 
 
 def _print(console: Console, line: str) -> None:

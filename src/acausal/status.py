@@ -1,9 +1,10 @@
-"""How a cell or a sweep ended: the exit codes, and `status.json` beside its outputs."""
+"""How a cell or a sweep ended: the exit codes, `status.json` beside its outputs, and the line for the user."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -70,3 +71,14 @@ def code_of(error: AcausalError) -> ExitCode:
     if isinstance(error, BudgetExceeded):
         return ExitCode.BUDGET
     return ExitCode.INTERRUPTED if isinstance(error, Interrupted) else ExitCode.REFUSED
+
+
+def refused(message: str) -> ExitCode:
+    """Tell the user why nothing is played; the code to end with."""
+    say(message)
+    return ExitCode.REFUSED
+
+
+def say(message: str) -> None:
+    """Tell the user on standard error, in one line."""
+    sys.stderr.write(f"acausal: {message}\n")

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ PLAN = "sweep.json"
 """In the sweep's directory: every cell with its whole configuration, so that none needs conf/ to be played."""
 ENDED = "cells.jsonl"
 """Beside it: a line each time a cell ended, whichever process played it; the last line of a cell counts."""
+_LONGEST_ORDER = 60
+"""Letters of the blocks at the end of a sweep."""
 REPLAYED = "replays.jsonl"
 """The same for a sweep of strict replays, which change nothing of how the cells ended."""
 
@@ -48,6 +50,10 @@ class Plan:
     arguments: list[str]
     """Of its command line."""
     cells: list[PlannedCell]
+    blocks: list[list[int]] = field(default_factory=list)
+    """Numbers of the cells in each block, in the order drawn; empty: cells are played one after the other."""
+    at_once: int = 0
+    """Replicates under way at a time, over all cells."""
 
     def write(self, directory: Path) -> None:
         """Keep it in the sweep's directory."""
@@ -62,12 +68,17 @@ def read_plan(directory: Path) -> Plan:
     """
     try:
         fields = json.loads((directory / PLAN).read_text(encoding="utf-8"))
-        return Plan(list(fields["arguments"]), [PlannedCell(**cell) for cell in fields["cells"]])
+        return Plan(list(fields["arguments"]), [PlannedCell(**cell) for cell in fields["cells"]], *_order(fields))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{directory / PLAN} is damaged ({error}): restore it, or repeat the sweep's command with "
             f"hydra.sweep.dir={short(directory)}"
         ) from None
+
+
+def _order(fields: Mapping[str, Any]) -> tuple[list[list[int]], int]:
+    """Of a plan on disk; plans of earlier versions have none."""
+    return [list(map(int, block)) for block in fields.get("blocks", [])], int(fields.get("at_once", 0))
 
 
 @dataclass(slots=True)
@@ -131,6 +142,8 @@ class Sweep:
             for cell in self.plan.cells
         ]
         console.print(cells_table("ended", rows))
+        if self.plan.blocks:
+            _print(console, f"order    {_in_words(self.plan.blocks)}")
         for line in ended.values():
             if line["code"] != ExitCode.DONE:
                 _print(console, f"cell {line['title']}: {line['message']}")
@@ -176,6 +189,13 @@ def cells_table(verdict: str, rows: Iterable[tuple[str, str, str]]) -> Table:
 
 def _print(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _in_words(blocks: Sequence[Sequence[int]]) -> str:
+    """The order of the cells, block by block, as far as a line reaches."""
+    listed = "; ".join(" ".join(map(str, block)) for block in blocks)
+    shown = listed if len(listed) <= _LONGEST_ORDER else f"{listed[:_LONGEST_ORDER].rsplit(' ', 1)[0]} …"
+    return f"randomised blocks, one a replicate, all cells at the same time: {shown}, as drawn in {PLAN}"
 
 
 def _word(code: int) -> str:

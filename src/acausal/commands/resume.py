@@ -35,9 +35,8 @@ def run(options: argparse.Namespace) -> int:
     """
     from rich.console import Console
 
-    from acausal.launch import say
     from acausal.resume import resume
-    from acausal.status import ExitCode
+    from acausal.status import ExitCode, say
 
     try:
         return resume(options.directory, options.keys, strict=options.replay, console=Console())

@@ -15,7 +15,7 @@ from acausal.models.catalog import price_of
 from acausal.models.connect import servers
 from acausal.models.endpoint import Completion, Endpoint
 from acausal.models.ledger import Ledger
-from acausal.models.limits import Gates, Passage
+from acausal.models.limits import Gates, Passage, Rank
 from acausal.models.meter import GateReport
 from acausal.models.preflight import Inspection, condemned
 from acausal.models.receipt import answered, cost_usd, facts_of, unanswered
@@ -42,6 +42,7 @@ class Client:
         on_reply: Told of every reply, replayed ones included.
         on_call: Told of every call to a model that was made and has ended, failed ones included.
         on_remark: Told in a line what the user should know.
+        rank: Replicate → place of its next request in the queues that cells share.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Client:
         on_reply: Callable[[Reply], None] = lambda _: None,
         on_call: Callable[[Reply], None] = lambda _: None,
         on_remark: Callable[[str], None] = lambda _: None,
+        rank: Callable[[int], Rank] = lambda _: (),
     ) -> None:
         self._config = config
         self._ledger = ledger
@@ -62,6 +64,7 @@ class Client:
         self._on_reply = on_reply
         self._on_call = on_call
         self._on_remark = on_remark
+        self._rank = rank
         shared = (gates or Gates()).of(config)
         self.routes = {slot: Route(config.models[slot], endpoints[slot], shared[slot]) for slot in config.asked_slots}
         self._prices = {slot: price_of(config.models[slot], None) for slot in config.asked_slots}
@@ -106,13 +109,14 @@ class Client:
 
     async def _complete(self, request: Request) -> Reply:
         calls = calls_for(self._config, request)
+        rank = self._rank(request.place.replicate)
         if (settled := success_on_record(calls, self._ledger.get)) is not None:
             return settled
         self.asked_anew += self._ledger.is_superseded(calls[0].request.place, [call.key for call in calls])
-        reply = await self._asked(calls[0])
+        reply = await self._asked(calls[0], rank)
         for call in calls[1:]:
             if reply.error is not None:
-                reply = await self._asked(call)
+                reply = await self._asked(call, rank)
         return reply
 
     async def _inspected(self) -> None:
@@ -158,7 +162,7 @@ class Client:
         except ModelError as error:
             condemned(self._config, slot, error, found)
 
-    async def _asked(self, call: Call) -> Reply:
+    async def _asked(self, call: Call, rank: Rank) -> Reply:
         """Ask one model, with retries, and write what came of it."""
         recorded = self._ledger.get(call.key)
         if recorded is not None:
@@ -173,6 +177,7 @@ class Client:
                 kind=call.request.place.purpose,
                 characters=call.request.characters,
                 goes_on=lambda: self._halted is None,
+                rank=rank,
             )
         except ModelError as error:
             reply = await self._failed(call, error, effort, asyncio.get_running_loop().time() - started_s)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from acausal.config import key_variable
 from acausal.models.classical import rules_of
 from acausal.models.endpoint import Completion, Endpoint, HttpEndpoint, read_completion
-from acausal.models.local import EmbeddedEndpoint
+from acausal.models.local import EmbeddedEndpoint, check_embedded
 from acausal.models.scripted import ScriptedEndpoint
 from acausal.schema import Config, EndpointConfig, EndpointKind
 
@@ -28,35 +30,94 @@ class _Script:
         """Nothing to release."""
 
 
-def connect(config: Config, environment: Mapping[str, str]) -> dict[str, Endpoint]:
+class Pool:
+    """The servers of one process and its event loop: cells that ask the same one share its connections, or weights.
+
+    Each is released when the last cell that uses it is done with it.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Counted] = {}
+
+    def lease(self, identity: str, made: Callable[[], Endpoint]) -> Endpoint:
+        """The endpoint of this identity, made where there is none; `close` gives it back."""
+        counted = self._open.get(identity)
+        if counted is None:
+            counted = self._open[identity] = _Counted(made(), 0)
+        counted.leases += 1
+        return _Lease(counted, lambda: self._open.pop(identity, None))
+
+    def threads(self) -> int:
+        """Processor threads for each embedded model: more than processors make llama.cpp collapse, so they share."""
+        embedded = sum(isinstance(counted.endpoint, EmbeddedEndpoint) for counted in self._open.values())
+        return max(1, (os.cpu_count() or 1) // max(1, embedded))
+
+
+@dataclass(slots=True)
+class _Counted:
+    endpoint: Endpoint
+    leases: int
+
+
+class _Lease:
+    """One cell's use of a shared endpoint."""
+
+    def __init__(self, counted: _Counted, forget: Callable[[], object]) -> None:
+        self._counted = counted
+        self._forget = forget
+        self._is_over = False
+
+    async def complete(self, body: Mapping[str, Any]) -> Completion:
+        return await self._counted.endpoint.complete(body)
+
+    async def close(self) -> None:
+        """Give it back, once."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._counted.leases -= 1
+        if not self._counted.leases:
+            self._forget()
+            await self._counted.endpoint.close()
+
+
+def connect(config: Config, environment: Mapping[str, str], pool: Pool | None = None) -> dict[str, Endpoint]:
     """Slot → endpoint, for every slot that the run may ask; nothing is sent or loaded yet.
 
     Slots that bind the same embedded weights share one server. Rules need none, but that each exists is seen here.
 
+    Args:
+        pool: What this cell shares with the others of its process; None: nothing.
+
     Raises:
         ConfigError: An embedded model cannot be loaded, or a rule is not to be had.
     """
+    pool = pool or Pool()
     rules_of(config)
     models = {slot: config.models[slot] for slot in config.asked_slots}
-    embedded = {
-        repr((model.model_type, model.embedded))
-        for model in models.values()
-        if model.endpoint.kind is EndpointKind.embedded
-    }
-    # More threads than processors make llama.cpp collapse, so its servers share what there is.
-    threads = max(1, (os.cpu_count() or 1) // max(1, len(embedded)))
-    loaded: dict[str, EmbeddedEndpoint] = {}
+    for model in models.values():
+        if model.endpoint.kind is EndpointKind.embedded:
+            check_embedded(model)  # before anything is leased
+    leased: dict[str, Endpoint] = {}
     endpoints: dict[str, Endpoint] = {}
+
+    def shared(identity: str, made: Callable[[], Endpoint]) -> Endpoint:
+        if identity not in leased:
+            leased[identity] = pool.lease(identity, made)
+        return leased[identity]
+
     for slot, model in models.items():
         if model.endpoint.kind is EndpointKind.embedded:
             weights = repr((model.model_type, model.embedded))
-            if weights not in loaded:
-                loaded[weights] = EmbeddedEndpoint(model, threads=threads)
-            endpoints[slot] = loaded[weights]
+            endpoints[slot] = shared(weights, partial(EmbeddedEndpoint, model, threads=pool.threads))
         elif model.endpoint.kind is EndpointKind.scripted:
             endpoints[slot] = _Script()
         else:
-            endpoints[slot] = http_endpoint(model.endpoint, key_variable(model), environment, model.timeout_s)
+            variable = key_variable(model)
+            secret = environment.get(variable, "") if variable is not None else ""
+            place = repr((model.endpoint.base_url, model.endpoint.headers, model.timeout_s, variable, secret))
+            made = partial(http_endpoint, model.endpoint, variable, environment, model.timeout_s)
+            endpoints[slot] = shared(place, made)
     return endpoints
 
 

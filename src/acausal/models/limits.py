@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from itertools import count
 from weakref import WeakSet
 
 from acausal.errors import ModelUnavailable
@@ -15,6 +17,9 @@ from acausal.models.pace import Forecast, RequestPace, Spent, TokenPace
 from acausal.schema import Config, ModelConfig
 
 _LONGEST_HISTORY = 500
+
+Rank = tuple[float, ...]
+"""Place in a queue: the lowest goes first, equal ones in the order in which they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,15 @@ class Slots:
 
     Args:
         ceiling: Calls in flight at most, and at the start.
+        is_open: False: none is given before `open`, so that those who wait by then go by their rank.
     """
 
-    def __init__(self, ceiling: int) -> None:
+    def __init__(self, ceiling: int, *, is_open: bool = True) -> None:
         self._ceiling = ceiling
-        self.width = ceiling
+        self.width = ceiling if is_open else 0
         self._in_flight = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+        self._arrivals = count()
         self._successes = 0
         self._shrunk_at_s = float("-inf")
         self.used_since_s: float | None = None
@@ -49,8 +56,8 @@ class Slots:
         self.changes = 0
         """Changes of the width, also those that the history has dropped."""
 
-    async def acquire(self) -> None:
-        """Wait for a slot, first come first served."""
+    async def acquire(self, rank: Rank = ()) -> None:
+        """Wait for a slot, the lowest rank first, and among equals first come first served."""
         loop = asyncio.get_running_loop()
         if self.used_since_s is None:
             self.used_since_s = loop.time()
@@ -58,13 +65,18 @@ class Slots:
             self._in_flight += 1
             return
         turn = loop.create_future()
-        self._waiting.append(turn)
+        heappush(self._waiting, (rank, next(self._arrivals), turn))
         try:
             await turn
         except BaseException:
             if turn.done() and not turn.cancelled():
                 self.release()  # given at the moment of being cancelled
             raise
+
+    def open(self) -> None:
+        """Begin to give slots."""
+        self.width = self._ceiling
+        self._admit()
 
     def release(self) -> None:
         """Give a slot back."""
@@ -73,7 +85,7 @@ class Slots:
 
     def _admit(self) -> None:
         while self._waiting and self._in_flight < self.width:
-            turn = self._waiting.popleft()
+            _, _, turn = heappop(self._waiting)
             if not turn.done():
                 self._in_flight += 1
                 turn.set_result(None)
@@ -115,6 +127,7 @@ class Load:
     """Tokens it uses at most."""
     patience_s: float
     """A pause longer than this is not waited for."""
+    rank: Rank = ()
 
 
 @dataclass(slots=True)
@@ -162,7 +175,7 @@ class Gate:
         try:
             for gate in gates:
                 if gate.slots is not None:
-                    await gate.slots.acquire()
+                    await gate.slots.acquire(load.rank)
                     held.append(gate.slots)
             permits = await self._permits(load) if any(gate._is_paced for gate in gates) else []
             passage.sent_at_s = loop.time()

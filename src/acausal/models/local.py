@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,13 @@ class EmbeddedEndpoint:
 
     Args:
         model: With its `embedded` part set.
-        threads: Processor threads, unless the model names its own number.
+        threads: Processor threads, asked for when it is loaded, unless the model names its own number.
 
     Raises:
         ConfigError: A package or file is missing; nothing has been loaded yet.
     """
 
-    def __init__(self, model: ModelConfig, *, threads: int) -> None:
+    def __init__(self, model: ModelConfig, *, threads: Callable[[], int]) -> None:
         check_embedded(model)
         assert model.embedded is not None  # just checked
         self._embedded = model.embedded
@@ -67,7 +67,7 @@ class EmbeddedEndpoint:
         """
         async with self._starting:
             if self._http is None:
-                self._server = await asyncio.to_thread(_start, self._embedded, self._model_type, self._threads)
+                self._server = await asyncio.to_thread(_start, self._embedded, self._model_type, self._threads())
                 address = f"{self._server.listening_address}/v1"
                 self._http = HttpEndpoint(address, None, {}, self._timeout_s)
         return await self._http.complete(body)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from acausal.errors import ModelError, ModelUnavailable
 from acausal.models.breaker import Breaker
 from acausal.models.endpoint import Endpoint
-from acausal.models.limits import Gate, Load, Passage
+from acausal.models.limits import Gate, Load, Passage, Rank
 from acausal.models.meter import GateReport
 from acausal.models.retry import (
     OVERLOAD,
@@ -64,6 +64,7 @@ class Route:
         kind: str,
         characters: int,
         goes_on: Callable[[], bool],
+        rank: Rank = (),
     ) -> _T:
         """What `send` returns at its first success.
 
@@ -73,12 +74,13 @@ class Route:
             kind: Calls of one kind use tokens alike.
             characters: Length of the prompt.
             goes_on: Asked after each failure; False ends the retries.
+            rank: Place in the queue for the model, of each attempt.
 
         Raises:
             ModelError: That of the last attempt, or why none was made.
         """
         ceiling = characters / _CHARACTERS_PER_TOKEN + self.model.max_tokens
-        load = Load(kind, ceiling, self.model.patience_s)
+        load = Load(kind, ceiling, self.model.patience_s, rank)
 
         async def attempt() -> _T:
             return await self._attempt(send, effort, load)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from acausal.design.evolution import slots_after
@@ -44,19 +45,28 @@ class TournamentRecord:
 
 
 async def play_replicates(
-    config: Config, model: Model, observe: Callable[[Event], None] = lambda _: None
+    config: Config,
+    model: Model,
+    observe: Callable[[Event], None] = lambda _: None,
+    turn: Callable[[int], AbstractAsyncContextManager[None]] = lambda _: nullcontext(),
 ) -> list[TournamentRecord]:
     """Play all replicates of a cell, side by side in one loop.
+
+    Args:
+        observe: Told of each strategy and match as it ends, in whatever order they end.
+        turn: Replicate → what it waits for before it begins, and holds until it has ended.
 
     Raises:
         AcausalError: What ended the play early.
     """
+
+    async def played(replicate: int) -> TournamentRecord:
+        async with turn(replicate):
+            return await play_tournament(config, model, replicate, observe)
+
     try:
         async with asyncio.TaskGroup() as group:
-            tournaments = [
-                group.create_task(play_tournament(config, model, replicate, observe))
-                for replicate in range(1, config.replicates + 1)
-            ]
+            tournaments = [group.create_task(played(replicate)) for replicate in range(1, config.replicates + 1)]
     except BaseExceptionGroup as errors:
         raise _cause(errors) from None
     return [tournament.result() for tournament in tournaments]
