@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import Any
 
 from acausal.design.arms import questions, used_paraphrases
+from acausal.design.counterbalance import Variant, assigned_variants
 from acausal.design.horizon import MOST_TURNS, decisions_by_slot, turns_by_agent
 from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
@@ -195,25 +196,37 @@ async def _played(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
 
 
 async def _sampled(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
-    """All replicates, from one agent a slot: its agents are asked equally long questions at equal depths of history."""
+    """All replicates: strategies in the variants of the first, decisions from one agent a slot.
+
+    Its agents are asked equally long questions at equal depths of history.
+    """
     total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
     shows = config.condition.shows
     differ = shows.round_summaries or shows.global_rate
     distinct = config.num_rounds if differ else 1
-    schedule = _schedule(config, distinct)
-    seated = {agent.model: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
-    for slot, seats in config.seats.items():
+    schedule, times = _schedule(config, distinct), config.num_rounds // distinct * config.replicates
+    for slot, alike in _readers(config).items():
         for round_ in range(1, distinct + 1):
-            if config.plays_by_rule(slot):
-                continue
-            sampler = _Sampler(config, seated[slot], longer, round_)
-            if config.protocol.strategy is not None:
-                strategies = seats * config.num_rounds // distinct * config.replicates
-                total[slot, Purpose.STRATEGY].add(await sampler.strategy(), strategies)
+            for agent, agents in alike:
+                sampler = _Sampler(config, agent, longer, round_)
+                if config.protocol.strategy is not None:
+                    total[slot, Purpose.STRATEGY].add(await sampler.strategy(), agents * times)
             if not config.protocol.is_compiled:
                 decided = await sampler.decisions(*schedule[slot, round_])
                 total[deciding_slot(config, slot), Purpose.DECISION].add(decided)
     return total
+
+
+def _readers(config: Config) -> dict[str, list[tuple[Agent, int]]]:
+    """Slot that is asked → an agent of each variant in the first replicate, and how many of the slot's have it."""
+    variants = assigned_variants(config, 1)
+    readers: defaultdict[str, dict[Variant, tuple[Agent, int]]] = defaultdict(dict)
+    for agent in population(config.seats, seed=seat_seed(config.seed, 1)):
+        if not config.plays_by_rule(agent.model):
+            alike = readers[agent.model]
+            _, agents = alike.pop(variants[agent.id], (agent, 0))
+            alike[variants[agent.id]] = agent, agents + 1
+    return {slot: list(readers[slot].values()) for slot in config.seats if slot in readers}
 
 
 def _schedule(config: Config, distinct: int) -> Mapping[tuple[str, int], tuple[Mapping[int, int], int]]:
