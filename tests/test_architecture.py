@@ -22,6 +22,7 @@ LAYERS = [
     ["design"],
     ["models"],
     ["play"],
+    ["sampled"],
     ["workload"],
     ["analysis"],
     ["settled"],
