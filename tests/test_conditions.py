@@ -84,6 +84,14 @@ def test_claims_are_held_against_the_models_in_the_seats(scripted: Callable[...,
     assert truths(scripted("condition=identical_copy")) == same
     assert truths(scripted("condition=different_model")) == {pair: not true for pair, true in same.items()}
     assert set(truths(scripted("condition=human")).values()) == {False}
+    assert set(truths(scripted("condition=rational_human")).values()) == {False}
+    assert set(truths(scripted("condition=rational_ai")).values()) == {True}
+    assert truths(scripted("condition=same_family")) == same
+    assert truths(scripted("condition=copy_that_knows")) == same
+    assert set(truths(scripted("condition=copy_that_does_not_know")).values()) == {False}
+    assert set(truths(scripted("condition=same_prompt")).values()) == {False}
+    same_words = ["counterbalance.options=false", "counterbalance.payoff_rows=false"]
+    assert truths(scripted("condition=same_prompt", *same_words)) == same
     assert set(truths(scripted("condition=another_ai")).values()) == {True}
     assert set(truths(scripted("condition=mixed_info")).values()) == {True}
     assert set(truths(scripted("condition=mixed_info", "scenario=homogeneous")).values()) == {False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from program import SCRIPTED, run
 from test_conf import options
 
+from acausal.design.arms import questions
 from acausal.design.lint import lint, lint_arms
 from acausal.errors import ConfigError
 from acausal.schema import Config
@@ -60,6 +62,20 @@ def test_a_planted_sentence_is_refused(composed: Callable[..., Config], sentence
     assert str(error.value).startswith("condition 'control' leaks: ")
     assert "paraphrase 1)" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_cover_story_of_pairs_is_refused_in_a_game_of_all(composed: Callable[..., Config]) -> None:
+    with pytest.raises(ConfigError, match="a row of a game of all names one other, .* drop the cover"):
+        lint(composed("game=public_goods", "cover=river", "protocol=direct"))
+
+
+@pytest.mark.parametrize("cover", options("cover"))
+@pytest.mark.parametrize("protocol", ["delegated", "direct"])
+def test_the_shipped_cover_stories_pass(composed: Callable[..., Config], cover: str, protocol: str) -> None:
+    config = composed(f"cover={cover}", f"protocol={protocol}", "labels=neutral", "num_rounds=2")
+    lint(config)
+    words = " ".join(message.content for asked in questions(config, 1) for message in asked.messages)
+    assert bool(re.search(r"\b(game|play)\b", words)) == (cover == "none" or protocol == "delegated")
 
 
 def test_what_is_declared_may_be_said(composed: Callable[..., Config]) -> None:

@@ -18,10 +18,12 @@ from acausal.commands.models import model_table
 from acausal.config import conf_dir, endpoint_config, model_files
 from acausal.errors import ConfigError
 from acausal.models.catalog import Listing, Price, cached, keep
+from acausal.models.scripted import SERVED
 from acausal.models.simulator import Simulator, SimulatorSettings, running
 from acausal.schema import EndpointKind
 
 OFFERED = ("openai/gpt-4o", "openai/gpt-4", "mistralai/mistral-tiny")
+COUNT = len(OFFERED) + len(SERVED)
 NOWHERE = "http://127.0.0.1:9/v1"
 Models = Callable[..., tuple[int, str, str]]
 
@@ -72,8 +74,8 @@ def test_models_with_a_file_are_listed_with_the_name_to_use(simulator: Simulator
     assert listed(output) == ["openai/gpt-4", "openai/gpt-4o"]
     row = next(line for line in output.splitlines() if line.startswith("openai/gpt-4o"))
     assert row.split() == ["openai/gpt-4o", "gpt_4o", "33k", "1", "2", "-tsfl"]
-    assert "2 of 8 models, those with a file in conf/model" in output
-    assert f"prices of 0 s ago, from {simulator.base_url}; --refresh fetches them anew" in output
+    assert f"2 of {COUNT} models, those with a file in conf/model" in output
+    assert re.search(rf"prices of \d+ s ago, from {re.escape(simulator.base_url)}; --refresh fetches them anew", output)
     missing = next(line for line in output.splitlines() if line.startswith("in conf/model but not offered: "))
     assert "claude_3_sonnet (anthropic/claude-3-sonnet-20240229)" in missing
     assert "gpt_4o" not in missing
@@ -82,7 +84,7 @@ def test_models_with_a_file_are_listed_with_the_name_to_use(simulator: Simulator
 def test_all_lists_every_model_in_order(simulator: Simulator, models: Models) -> None:
     found = listed(models("--all")[1])
     assert found == sorted(found)
-    assert len(found) == 8
+    assert len(found) == COUNT
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_words_search_ids_names_and_files(
 def test_words_that_nothing_has_are_answered_with_the_nearest(simulator: Simulator, models: Models) -> None:
     code, output, errors = models("gtp-4o")
     assert (code, output) == (1, "")
-    assert errors.startswith("acausal: none of the 8 models of http://127.0.0.1:")
+    assert errors.startswith(f"acausal: none of the {COUNT} models of http://127.0.0.1:")
     assert "matches 'gtp-4o'; did you mean gpt-4o?; `acausal models --all` lists every one" in errors
     assert errors.count("\n") == 1
 

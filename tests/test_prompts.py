@@ -39,6 +39,11 @@ KNOWN = [
 ]
 STEPS = ["another_ai", "similar_llm", "same_model", "match_probability", "similarity", "similarity_random"]
 
+DESCRIPTIONS = [
+    *("rational_ai", "same_family", "same_prompt", "same_prompt_linked", "rational_human"),
+    *("copy_that_knows", "copy_that_does_not_know"),
+]
+
 
 def every_wording(config: Config) -> str:
     """The question of an agent's first decision, once for each wording of its condition."""
@@ -49,7 +54,7 @@ def every_wording(config: Config) -> str:
     return "\n".join(texts)
 
 
-@pytest.mark.parametrize("condition", [*ONE_SHOT, *STEPS, "similarity_unknown"])
+@pytest.mark.parametrize("condition", [*ONE_SHOT, *STEPS, *DESCRIPTIONS, "similarity_unknown"])
 def test_every_wording_is_the_golden_one(composed: Callable[..., Config], condition: str) -> None:
     text = every_wording(composed(f"condition={condition}", "protocol=direct"))
     assert text == (GOLDEN / f"{condition}_direct_wordings.txt").read_text()

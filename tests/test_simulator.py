@@ -15,7 +15,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from acausal.errors import ConfigError
 from acausal.models.faults import Fault
-from acausal.models.scripted import PERSONAS
+from acausal.models.scripted import SERVED
 from acausal.models.simulator import Simulator, SimulatorSettings, running
 
 
@@ -67,7 +67,7 @@ def test_the_sdks_own_methods_understand_the_endpoint() -> None:
 
     content, listed = visit(use, models=("openai/gpt-4",))
     assert content == "COOPERATE"
-    assert listed == [*(f"sim/{name}" for name in PERSONAS), "openai/gpt-4"]
+    assert listed == [*(f"sim/{name}" for name in SERVED), "openai/gpt-4"]
 
 
 def test_an_error_can_come_with_http_200() -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import doctor, estimate, ledger, migrate, models, prompts, resume, serve
+from acausal.commands import contrasts, doctor, estimate, ledger, migrate, models, prompts, resume, serve
 from acausal.errors import AcausalError
 
 
@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Command] = {
     "estimate": estimate,
     "resume": resume,
     "ledger": ledger,
+    "contrasts": contrasts,
     "doctor": doctor,
     "models": models,
     "serve": serve,

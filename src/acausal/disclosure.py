@@ -11,11 +11,17 @@ NO_FRAMING = "none"
 _CLAIM_TOPICS = {
     Claim.none: (),
     Claim.another_ai: (Topic.ai,),
+    Claim.rational_ai: (Topic.ai, Topic.similarity, Topic.theory),
     Claim.similar_llm: (Topic.ai, Topic.similarity),
+    Claim.same_family: (Topic.ai, Topic.similarity),
     Claim.same_model: (Topic.ai, Topic.sameness),
+    Claim.same_prompt: (Topic.ai, Topic.sameness),
     Claim.different_model: (Topic.ai, Topic.difference),
     Claim.identical_copy: (Topic.ai, Topic.sameness),
+    Claim.copy_that_knows: (Topic.ai, Topic.sameness),
+    Claim.copy_that_does_not_know: (Topic.ai, Topic.sameness),
     Claim.human: (Topic.human,),
+    Claim.rational_human: (Topic.human, Topic.theory),
     Claim.similarity: (Topic.ai, Topic.similarity),
     Claim.unknown: (Topic.ai, Topic.similarity),
     Claim.mixed: (Topic.ai, Topic.sameness),
@@ -102,8 +108,10 @@ def topics(config: Config) -> frozenset[Topic]:
 def claim_is_true(config: Config, slot: str, other: str) -> bool | None:
     """Whether what an agent is told of its co-player holds.
 
-    Every told linkage is false: agents choose at the same time, and no choice is drawn, copied or known before. Of a
-    rule every claim is that says what the co-player is, an AI or a human. A rule itself is told nothing.
+    Every told linkage is false: agents choose at the same time, and no choice is drawn, copied or known before. So is
+    that the other does not know, since all agents are told the same; and of a rule every claim is that says what the
+    co-player is, an AI or a human. A rule itself is told nothing. No file says which models are a family: only a model
+    itself surely belongs to its own.
 
     Args:
         slot: Model slot in the agent's seat.
@@ -128,15 +136,27 @@ def claim_is_true(config: Config, slot: str, other: str) -> bool | None:
     alike = sum(count for seat, count in seats.items() if config.models[seat] == mine)
     return {
         Claim.another_ai: True,
+        Claim.rational_ai: True,
         Claim.similar_llm: True,
+        Claim.same_family: same_model,
         Claim.same_model: same_model,
+        Claim.same_prompt: identical and not _words_vary(config),
         Claim.different_model: not same_model,
         Claim.identical_copy: identical,
+        Claim.copy_that_knows: identical,
+        Claim.copy_that_does_not_know: False,
         Claim.human: False,
+        Claim.rational_human: False,
         Claim.similarity: measured or (identical and condition.similarity == 100),
         Claim.unknown: True,
         Claim.mixed: 2 <= alike < config.num_agents,
     }[condition.claim]
+
+
+def _words_vary(config: Config) -> bool:
+    """Whether agents read different words or orders."""
+    balance = config.counterbalance
+    return balance.options or balance.payoff_rows or (balance.labels and config.labels_are_neutral)
 
 
 def false_pairing(config: Config) -> tuple[str, str] | None:

@@ -54,7 +54,7 @@ class PublicGoodsConfig:
 
 @dataclass
 class WordingConfig:
-    """Templates that stand in for the protocol's where a game is not played in pairs; null: the protocol's own."""
+    """Templates in place of the protocol's: for a game of all at once, or a cover story; null: the protocol's own."""
 
     system: str | None = None
     strategy: str | None = None

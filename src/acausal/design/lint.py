@@ -21,10 +21,10 @@ _LEXICON: Mapping[Topic, str] = {
     r"|chatbots?|bots?|GPT\S*|Claude|Gemini|Llama|Mistral|OpenAI|Anthropic|Google",
     Topic.human: r"humans?|persons?|people|man|woman",
     Topic.sameness: rf"identical|(?:exact )?cop(?:y|ies) of|copies|clones?|twins?|instances? of|yourself|your own kind"
-    rf"|the same (?:\w+ ){{0,2}}{_KIND}|(?:is|are)(?: all)? the same|mirror images?|another you",
+    rf"|the same (?:\w+ ){{0,2}}(?:{_KIND}|prompts?)|(?:is|are)(?: all)? the same|mirror images?|another you",
     Topic.difference: rf"different (?:\w+ ){{0,2}}{_KIND}|another (?:\w+ ){{0,2}}{_KIND}|unlike you",
     Topic.similarity: r"similar(?:ly|ity|ities)?|alike|resembles?|like you|the way you (?:do|reason|think)"
-    r"|reasons? as you|thinks? as you",
+    r"|reasons? as you|thinks? as you|the same family",
     Topic.linkage: r"sealed|coincides?|predict\w*|already chosen|chose already|correlated|same computation"
     r"|replaced by|replaced the|repeats? (?:it|your choice)|(?:sees?|shown) your choice|cannot affect",
     Topic.conclusion: r"(?:decides?|choos(?:e|es)|chose|acts?|plays?|reasons?|behaves?|concludes?|does?|thinks?|moves?)"
@@ -201,6 +201,8 @@ def _payoffs(config: Config, question: Question) -> Iterator[Leak]:
             own, other = actions.get(row[1].casefold()), actions.get(_EVERYBODY.sub("", row[2]).casefold())
             if own is None or other is None:
                 yield Leak("a row of the payoffs names no label", row[0], "write {{ cooperate }} and {{ defect }}")
+            elif config.public_goods is not None and not _EVERYBODY.match(row[2]):
+                yield Leak("a row of a game of all names one other", row[0], "drop the cover, which is told for pairs")
             elif abs(float(row[3]) - config.payoffs.payoff(own, other)) > 1e-5 * abs(float(row[3])):
                 number = f"{config.payoffs.payoff(own, other):g}"
                 cure = "render it from the matrix, e.g. {{ points(reward) }}"

@@ -26,7 +26,8 @@ from acausal.models.answers import (
 from acausal.models.catalog import Price
 from acausal.models.chance import Strikes, latency_s
 from acausal.models.faults import NO_FAULT, Fault
-from acausal.models.scripted import FAIR, PERSONAS, ScriptedEndpoint
+from acausal.models.planted import fault_of
+from acausal.models.scripted import FAIR, SERVED, ScriptedEndpoint
 from acausal.models.seen import SeenRequest
 from acausal.models.throttle import MINUTE_S, Throttle
 
@@ -80,8 +81,8 @@ class SimulatorSettings:
     """File that gets a JSON line per chat request."""
 
     def __post_init__(self) -> None:
-        if self.persona is not None and self.persona not in PERSONAS:
-            known = list(PERSONAS)
+        if self.persona is not None and self.persona not in SERVED:
+            known = list(SERVED)
             raise ConfigError(
                 f"the simulator has no persona {self.persona!r}: "
                 f"choose one of {', '.join(known)}{nearest(self.persona, known)}"
@@ -97,7 +98,7 @@ class SimulatorSettings:
 def listed_models(settings: SimulatorSettings) -> tuple[str, ...]:
     """The ids that GET /models names."""
     named = settings.models or (tuple(model_files("openrouter")) if settings.persona is not None else ())
-    return (*(PREFIX + name for name in PERSONAS), *named)
+    return (*(PREFIX + name for name in SERVED), *named)
 
 
 class Gateway:
@@ -138,6 +139,7 @@ class Gateway:
         if credit_usd is not None and self.usage_usd >= credit_usd:
             return error(402, f"Insufficient credits: {credit_usd:g} USD are used up"), NO_FAULT
         fault = self._strikes.on(seen, seen.at_s - self._started_s)
+        fault = fault_of(self._persona(seen.body)) if fault is NO_FAULT else fault
         answer = self._outcome(seen.body, fault)
         over = self._throttle.admit(seen.model, answer.tokens_in + answer.tokens_out, seen.at_s)
         if over is not None:

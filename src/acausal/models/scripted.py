@@ -11,43 +11,36 @@ import hashlib
 import json
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
 from acausal.config import nearest
-from acausal.design.program import OUTCOMES, Program, constant, written
+from acausal.design.program import OUTCOMES, Program, constant
 from acausal.design.seeds import placed_seed
-from acausal.errors import ModelRejected
+from acausal.errors import ModelRejected, ModelUnavailable
 from acausal.game import Action
+from acausal.models.planted import PLANTED, fault_of
+from acausal.models.question import (
+    NO_GAME,
+    SENTENCE_END,
+    Persona,
+    Question,
+    answer,
+    best_together,
+    labels_of,
+    last_user_message,
+    latest_action,
+    told,
+)
 from acausal.records import Message
 
-NO_GAME = "I find no game in this message that I know how to play."
-"""The answer where a prompt lists no payoffs, or a schema demands words that they lack: illegible on purpose."""
+__all__ = ["NO_GAME", "PERSONAS", "SERVED", "Persona", "Question", "ScriptedEndpoint", "chat_completion", "messages_of"]
 
-_PAYOFF = re.compile(
-    r"^\W*you (.+?), the other (?:\d+ all )?(.+?): (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?) points?\b",
-    re.IGNORECASE | re.MULTILINE,
-)
-_PAST_MATCH = re.compile(r"^\W*with .+?: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
-_PAST_TURN = re.compile(r"^\W*turn \d+: you (.+?), the other (.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE)
-_TURN_ASKED_FOR = re.compile(r"^\W*now you play .+?, turn \d+", re.IGNORECASE | re.MULTILINE)
-_OWN_STRATEGY = re.compile(
-    r"^Your strategy for this round:.*?"
-    r"(?=^Your earlier matches in this round:|^Your earlier turns with |^Now you play|\Z)",
-    re.DOTALL | re.MULTILINE,
-)
 _PERCENTAGE_REQUEST = re.compile(
     r"\bnumber from 0 to 100: .*\bthat you choose (.+?) rather than (.+?)\.", re.IGNORECASE
 )
-_STRATEGY_REQUEST = re.compile(r"\bwrite\b[^.]*\bstrategy\b", re.IGNORECASE)
-_PROGRAM_REQUEST = re.compile(
-    r"\bwrite\b[^.]*\bstrategy\b[^.]*\bas a program\b.*\bprobability of choosing (.+?), drawn",
-    re.IGNORECASE | re.DOTALL,
-)
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _SAMENESS = re.compile(
     r"\bsame (?:[\w.-]+ ){0,3}(?:models?|AI|weights|program)\b|\bcopies\b|\ba copy of\b|\bcopy of you|\bclones?\b"
     r"|\bidentical(?: (?:to|copies|instances|models?|AIs?|language)\b|\s*[.,;!]|\s*$)",
@@ -60,35 +53,21 @@ _DENIAL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a language model sees of a call."""
-
-    messages: tuple[Message, ...]
-    seed: int
-    """The only source of chance."""
-    choices: tuple[str, ...] = ()
-    """Labels that a schema holds the answer to; empty: free text."""
-
-
-Persona = Callable[[Question], str]
-
-
 def always_c(question: Question) -> str:
     """Cooperates with everybody."""
-    return _answer(question, "I always choose {cooperate}.", Action.COOPERATE)
+    return answer(question, "I always choose {cooperate}.", Action.COOPERATE)
 
 
 def always_d(question: Question) -> str:
     """Defects against everybody."""
-    return _answer(question, "I always choose {defect}.", Action.DEFECT)
+    return answer(question, "I always choose {defect}.", Action.DEFECT)
 
 
 def coin(question: Question) -> str:
     """Tosses a fair coin that the seed alone decides."""
     heads = placed_seed(question.seed, "coin") % 2 == 0
     rule = "I toss a fair coin in each match: heads is {cooperate}, tails is {defect}."
-    return _answer(question, rule, Action.COOPERATE if heads else Action.DEFECT, constant(0.5))
+    return answer(question, rule, Action.COOPERATE if heads else Action.DEFECT, constant(0.5))
 
 
 def tit_for_tat(question: Question) -> str:
@@ -99,7 +78,7 @@ def tit_for_tat(question: Question) -> str:
     """
     rule = "I begin with {cooperate} and then choose what the other chose in my latest match."
     returned = {(own, other): float(other is Action.COOPERATE) for own, other in OUTCOMES}
-    return _answer(question, rule, _latest_action(question) or Action.COOPERATE, Program(1.0, returned))
+    return answer(question, rule, latest_action(question) or Action.COOPERATE, Program(1.0, returned))
 
 
 def superrational(question: Question) -> str:
@@ -107,17 +86,18 @@ def superrational(question: Question) -> str:
 
     In a dilemma that is cooperation, where mutual defection pays more it is defection.
     """
-    told = _told(question)
-    best = _best_together(told)
+    text = told(question)
+    best = best_together(text)
     word = "{cooperate}" if best is Action.COOPERATE else "{defect}"
     rule = f"If all of us are instances of the same model I choose {word}, otherwise {{defect}}."
-    return _answer(question, rule, best if _are_all_alike(told) else Action.DEFECT)
+    return answer(question, rule, best if _are_all_alike(text) else Action.DEFECT)
 
 
 PERSONAS: Mapping[str, Persona] = {
     persona.__name__: persona for persona in (always_c, always_d, coin, tit_for_tat, superrational)
 }
-
+SERVED: Mapping[str, Persona] = {**PERSONAS, **PLANTED}
+"""Every persona by name: those that play, and those whose truth is planted."""
 
 FAIR = frozenset({"coin"})
 """Personas that choose either label with probability one half; all others are sure of theirs."""
@@ -136,15 +116,24 @@ class ScriptedEndpoint:
     def __init__(self, *, seed: int = 0) -> None:
         self._seed = seed
         self._asked: Counter[str] = Counter()
+        self._answered: Counter[str] = Counter()
 
     async def complete(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The chat completion of a request body whose `model` is `scripted/<persona>`.
 
         Raises:
             ModelRejected: There is no such persona.
+            ModelUnavailable: The persona is one that never answers.
         """
         name = str(body["model"]).rpartition("/")[2]
-        return chat_completion(body, self.reply(name, body), fair=name in FAIR)
+        fault = fault_of(name)
+        if fault.status is not None:
+            raise ModelUnavailable(fault.message, model=str(body["model"]), endpoint="scripted", status=fault.status)
+        completion = chat_completion(body, self.reply(name, body), fair=name in FAIR)
+        choice = completion["choices"][0]
+        choice["message"] |= fault.message_fields
+        choice["finish_reason"] = fault.finish_reason or choice["finish_reason"]
+        return completion
 
     def reply(self, name: str, body: Mapping[str, Any]) -> str:
         """What the persona of that name says to a request body.
@@ -152,8 +141,8 @@ class ScriptedEndpoint:
         Raises:
             ModelRejected: There is no such persona.
         """
-        if name not in PERSONAS:
-            known = list(PERSONAS)
+        if name not in SERVED:
+            known = list(SERVED)
             raise ModelRejected(
                 f"no persona is called {name!r}, as model_type {body['model']!r} asks: "
                 f"there are {', '.join(known)}{nearest(name, known)}",
@@ -163,13 +152,14 @@ class ScriptedEndpoint:
             )
         key, choices = _demanded(body)
         messages = messages_of(body)
-        question = Question(messages, self._seed_of(body, messages), choices)
-        if (asked := _PERCENTAGE_REQUEST.search(_last_user_message(question))) is not None:
-            return _percentage(PERSONAS[name](question), asked[1], name in FAIR, as_json=key == "percent")
-        answer = PERSONAS[name](question)
-        if answer not in choices:
-            return answer
-        return json.dumps(answer if key is None else {key: answer})
+        question = Question(messages, self._seed_of(body, messages), choices, self._answered[name])
+        self._answered[name] += 1
+        if (asked := _PERCENTAGE_REQUEST.search(last_user_message(question))) is not None:
+            return _percentage(SERVED[name](question), asked[1], name in FAIR, as_json=key == "percent")
+        said = SERVED[name](question)
+        if said not in choices:
+            return said
+        return json.dumps(said if key is None else {key: said})
 
     def _seed_of(self, body: Mapping[str, Any], messages: Sequence[Message]) -> int:
         if body.get("seed") is not None:
@@ -210,17 +200,17 @@ def chat_completion(body: Mapping[str, Any], text: str, *, fair: bool = False) -
     }
 
 
-def _percentage(answer: str, asked: str, fair: bool, *, as_json: bool) -> str:
+def _percentage(said: str, asked: str, fair: bool, *, as_json: bool) -> str:
     """How likely a persona is to choose the label asked about, given what it would choose now."""
-    if answer == NO_GAME:
-        return answer
-    percent = 50 if fair else 100 if answer.casefold() == asked.casefold() else 0
+    if said == NO_GAME:
+        return said
+    percent = 50 if fair else 100 if said.casefold() == asked.casefold() else 0
     return json.dumps({"percent": percent}) if as_json else str(percent)
 
 
 def _logprobs(messages: Sequence[Message], text: str, fair: bool) -> list[dict[str, Any]]:
     """Tokens in OpenAI's form; where a label parts from the other one, the rest of that stands beside its own."""
-    labels = list((_labels("\n".join(message.content for message in messages)) or {}).values())
+    labels = list((labels_of("\n".join(message.content for message in messages)) or {}).values())
     others = [label for label in labels if label != text] if text in labels else []
     alike = takewhile(lambda letters: len(set(letters)) == 1, zip(text, *others, strict=False))
     shared = "".join(letters[0] for letters in alike)
@@ -254,73 +244,7 @@ def _demanded(body: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
     return None, ()
 
 
-def _answer(question: Question, rule: str, action: Action, program: Program | None = None) -> str:
-    """The rule in words or as a program where a strategy is asked for, else the label of the action.
-
-    Args:
-        program: None: the action in every match.
-    """
-    labels = _labels(_told(question))
-    if labels is None:
-        return NO_GAME
-    if not question.choices and (asked := _PROGRAM_REQUEST.search(_last_user_message(question))):
-        named = dict(sorted(labels.items(), key=lambda item: item[1] != asked[1]))  # numbers are of the one asked about
-        return written(program or constant(float(action is Action.COOPERATE)), named)
-    if not question.choices and _STRATEGY_REQUEST.search(_last_user_message(question)):
-        return rule.format(cooperate=labels[Action.COOPERATE], defect=labels[Action.DEFECT])
-    label = labels[action]
-    if not question.choices:
-        return label
-    return next((choice for choice in question.choices if choice.casefold() == label.casefold()), NO_GAME)
-
-
-def _told(question: Question) -> str:
-    """All that was said to the agent, without the strategy it wrote itself: own words are no facts about others."""
-    return "\n".join(_OWN_STRATEGY.sub("", message.content) for message in question.messages)
-
-
-def _last_user_message(question: Question) -> str:
-    said = [message.content for message in question.messages if message.role == "user"]
-    return _OWN_STRATEGY.sub("", said[-1]) if said else ""
-
-
-def _labels(text: str) -> dict[Action, str] | None:
-    """Action → its word: cooperation is what the other must choose for me to get more, summed over my own choices.
-
-    That holds in every game of conf/game, also where mutual cooperation pays less than mutual defection.
-    """
-    table = _table(text)
-    worth: defaultdict[str, float] = defaultdict(float)
-    for (_, other), points in table.items():
-        worth[other] += points
-    if len(worth) != 2 or len(set(worth.values())) != 2:
-        return None
-    defect, cooperate = sorted(worth, key=worth.__getitem__)
-    return {Action.COOPERATE: cooperate, Action.DEFECT: defect}
-
-
-def _table(text: str) -> dict[tuple[str, str], float]:
-    """(My label, the other's) → points for me, as a prompt lists them."""
-    return {(own, other): float(points) for own, other, points in _PAYOFF.findall(text)}
-
-
-def _best_together(text: str) -> Action:
-    """What all should do who do the same: the action whose mutual outcome pays more."""
-    table, labels = _table(text), _labels(text) or {}
-    return max(labels, key=lambda action: table.get((labels[action], labels[action]), 0.0), default=Action.DEFECT)
-
-
-def _latest_action(question: Question) -> Action | None:
-    """What the other did in the last turn of this match, or where matches have one, in the last match shown."""
-    text = _told(question)
-    past = (_PAST_TURN if _TURN_ASKED_FOR.search(text) else _PAST_MATCH).findall(text)
-    if not past:
-        return None
-    latest = past[-1][1].casefold()
-    return next((action for action, label in (_labels(text) or {}).items() if label.casefold() == latest), None)
-
-
 def _are_all_alike(text: str) -> bool:
     """Whether sentences call the players the same model, and none of them denies, hedges or limits it."""
-    sentences = [sentence for sentence in _SENTENCE_END.split(text) if _SAMENESS.search(sentence)]
+    sentences = [sentence for sentence in SENTENCE_END.split(text) if _SAMENESS.search(sentence)]
     return bool(sentences) and not any(_DENIAL.search(sentence) for sentence in sentences)
