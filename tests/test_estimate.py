@@ -29,9 +29,10 @@ from acausal.models.simulator import Simulator, SimulatorSettings, running
 from acausal.process import Process
 from acausal.records import Purpose
 from acausal.report.price_table import price_lines, remark_lines
+from acausal.sampled import text_bytes
 from acausal.schema import Config
 from acausal.status import ExitCode
-from acausal.workload import text_bytes, workload
+from acausal.workload import workload
 
 MODELS = ("openai/gpt-4", "anthropic/claude-3-sonnet-20240229", "google/gemini-pro")
 QUIET = ["tracking.enabled=false", "progress=off"]

@@ -25,9 +25,10 @@ from acausal.analysis.inference import half_width
 from acausal.models.catalog import Listing, Price, price_of
 from acausal.models.recorded import RecordedCall
 from acausal.records import Purpose
+from acausal.sampled import Kind
 from acausal.schema import AnswerFormat, Config, EndpointKind, ModelConfig
 from acausal.settled import Settled, settled_calls, steps_left
-from acausal.workload import Kind, Load, workload
+from acausal.workload import Load, workload
 
 LEAST_BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN = 3.0, 6.0
 TEMPLATE_TOKENS = 12

@@ -17,8 +17,9 @@ from acausal.game import Action
 from acausal.models.recorded import RecordedCall
 from acausal.play.agent import deciding_slot, read_choice
 from acausal.records import Outcome, Place, Purpose, Reply, Status
+from acausal.sampled import Kind, text_bytes
 from acausal.schema import Config
-from acausal.workload import Kind, Load, text_bytes
+from acausal.workload import Load
 
 _Author = tuple[int, int, int]
 """Replicate, round, agent."""

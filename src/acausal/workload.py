@@ -13,43 +13,32 @@ everybody is taken to keep their model: what the population will become, nobody 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
+from functools import partial
 
 from acausal.check_load import check_loads
 from acausal.checks_schema import ChecksConfig
 from acausal.design.arms import questions, used_paraphrases
-from acausal.design.horizon import MOST_TURNS, decisions_by_slot, turns_by_agent
+from acausal.design.counterbalance import Variant, assigned_variants
+from acausal.design.horizon import decisions_by_slot, turns_by_agent
 from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
-from acausal.design.program import constant, written
-from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
+from acausal.design.prompts import Prompts
 from acausal.disclosure import paraphrase_of
-from acausal.elicitation import Elicit
-from acausal.encounters import decisions_per_round, is_even, matches_by_slot
+from acausal.encounters import decisions_per_round, is_even
 from acausal.game import Action
-from acausal.game_schema import HorizonConfig
 from acausal.matching_schema import EvolutionConfig
-from acausal.models.body import chat_body
 from acausal.models.classical import Classical, cooperator, defector
-from acausal.play.agent import Asker, deciding_slot
+from acausal.play.agent import deciding_slot
 from acausal.play.tournament import play_tournament
-from acausal.records import Place, Purpose, Reply, Request, StrategyRecord
+from acausal.records import Purpose
+from acausal.sampled import Kind, Recorder, Sampler, Tally
 from acausal.schema import Config
 
-PLACEHOLDER = "I will choose what I would want every other participant to choose in my place."
-"""A strategy that no model writes, so that it is found again in the prompts that quote it."""
 PLAYED_UP_TO = 5_000
 """Strategies and decisions of the replicates that are played: rendering them all takes about a second."""
-DEPTHS = 48
-"""Depths of history at which the decisions of a large cell are rendered; between them the text grows evenly."""
-
-Kind = tuple[str, Purpose]
-"""Slot that is asked, and what for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +56,10 @@ class Load:
     """Ceiling of one reply, as its request sets it."""
 
 
+_Schedule = Mapping[tuple[str, int], tuple[Mapping[int, int], int]]
+"""(slot, round) → matches → how many of its agents play so many, 0 left out; and the turns of all these matches."""
+
+
 def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, Load]:
     """The calls of a cell if every one is answered and legible; starts an event loop of its own.
 
@@ -82,14 +75,11 @@ def workload(config: Config, *, played_up_to: int = PLAYED_UP_TO) -> dict[Kind, 
         for slot, asked in check_loads(config).items()
     }
     config = replace(config, evolution=EvolutionConfig(), checks=ChecksConfig())
-    varies = config.game.horizon.varies
-    calls = _strategies(config) + sum(decisions_by_slot(config).values()) * config.samples
-    counted = config.replicates if varies or not is_even(config) else 1
-    is_played = calls * counted // config.replicates <= played_up_to and (varies or is_even(config))
-    count = _played if is_played else _sampled
-    counted = counted if is_played else config.replicates
-    times = config.replicates // counted
+    is_played, varies = _is_small(config, played_up_to), config.game.horizon.varies
+    count = _played if is_played else partial(_sampled, schedule=_schedule(config))
     least, most = (asyncio.run(count(config, each)) for each in (False, True))
+    counted = 1 if is_played and not varies else config.replicates
+    times = config.replicates // counted
     over = {} if is_played and varies else _bytes_over_the_first_wording(config)
 
     def longer(purpose: Purpose, calls: int) -> int:
@@ -120,6 +110,17 @@ def calls_in_all(config: Config) -> int:
     return _strategies(config) + decisions * config.samples
 
 
+def _is_small(config: Config, played_up_to: int) -> bool:
+    """Whether the replicates that differ can be played, and one of them stands for all that do not."""
+    horizon = config.game.horizon
+    differ = config.replicates if horizon.varies else 1
+    certain = decisions_per_round(config) * horizon.turns * config.num_rounds * differ
+    if certain * config.samples > played_up_to or not (horizon.varies or is_even(config)):
+        return False  # without a draw of every length
+    calls = _strategies(config) + sum(decisions_by_slot(config).values()) * config.samples
+    return calls * differ // config.replicates <= played_up_to
+
+
 def _strategies(config: Config) -> int:
     writers = sum(count for slot, count in config.seats.items() if not config.plays_by_rule(slot))
     return writers * config.num_rounds * config.replicates if config.protocol.strategy is not None else 0
@@ -140,59 +141,9 @@ def _bytes_over_the_first_wording(config: Config) -> dict[Purpose, int]:
     }
 
 
-def text_bytes(messages: Sequence[Mapping[str, Any]]) -> int:
-    """UTF-8 bytes of the messages of a request body."""
-    return sum(len(str(message["content"]).encode()) for message in messages)
-
-
-@dataclass(slots=True)
-class _Tally:
-    calls: int = 0
-    bytes: int = 0
-    quotes: int = 0
-    max_tokens: int = 0
-
-    def add(self, other: _Tally, times: int = 1) -> None:
-        self.calls += times * other.calls
-        self.bytes += times * other.bytes
-        self.quotes += times * other.quotes
-        self.max_tokens = max(self.max_tokens, other.max_tokens)
-
-
-class _Recorder:
-    """A model that answers with placeholders and measures what it was asked."""
-
-    def __init__(self, config: Config, longer: bool) -> None:
-        self._models = config.models
-        self._longer = longer
-        self.tallies: defaultdict[Kind, _Tally] = defaultdict(_Tally)
-
-    async def complete(self, request: Request) -> Reply:
-        """A placeholder; the request is counted."""
-        body = chat_body(self._models[request.slot], request)
-        quotes = sum(str(message["content"]).count(PLACEHOLDER) for message in body["messages"])
-        size = text_bytes(body["messages"]) - quotes * len(PLACEHOLDER)
-        ceiling = int(body.get("max_completion_tokens") or body["max_tokens"])
-        self.tallies[request.slot, request.place.purpose].add(_Tally(1, size, quotes, ceiling))
-        text = _answer(request, self._longer) if request.choices or request.program else PLACEHOLDER
-        model = self._models[request.slot].model_type
-        return Reply(key="", model=model, served_by=model, substituted=False, text=text, finish_reason="stop")
-
-
-def _answer(request: Request, longer: bool) -> str:
-    """A legible answer with which the histories come out as short, or as long, as they can."""
-    wanted = sorted(request.choices or request.program, key=lambda label: len(label.encode()))[longer]
-    if request.program:
-        first, second = request.program
-        return written(constant(float(wanted == first)), {Action.COOPERATE: first, Action.DEFECT: second})
-    if request.elicit is Elicit.probability:
-        return "100" if wanted == request.choices[0] else "0"
-    return wanted
-
-
-async def _played(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
+async def _played(config: Config, longer: bool) -> Mapping[Kind, Tally]:
     """One replicate, played in full; every one where matches differ in length."""
-    recorder = _Recorder(config, longer)
+    recorder = Recorder(config, longer)
     labels = Prompts(config).labels
     action = sorted(labels, key=lambda each: len(labels[each].encode()))[longer]
     always = Classical(cooperator if action is Action.COOPERATE else defector, config.payoffs)
@@ -202,34 +153,47 @@ async def _played(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
     return recorder.tallies
 
 
-async def _sampled(config: Config, longer: bool) -> Mapping[Kind, _Tally]:
-    """All replicates, from one agent a slot: its agents are asked equally long questions at equal depths of history."""
-    total: defaultdict[Kind, _Tally] = defaultdict(_Tally)
-    shows = config.condition.shows
-    differ = shows.round_summaries or shows.global_rate
-    distinct = config.num_rounds if differ else 1
-    schedule = _schedule(config, distinct)
-    seated = {agent.model: agent for agent in population(config.seats, seed=seat_seed(config.seed, 1))}
-    for slot, seats in config.seats.items():
+async def _sampled(config: Config, longer: bool, *, schedule: _Schedule) -> Mapping[Kind, Tally]:
+    """All replicates: strategies in the variants of the first, decisions from one agent a slot.
+
+    Its agents are asked equally long questions at equal depths of history.
+    """
+    total: defaultdict[Kind, Tally] = defaultdict(Tally)
+    distinct = _distinct_rounds(config)
+    times = config.num_rounds // distinct * config.replicates
+    for slot, alike in _readers(config).items():
         for round_ in range(1, distinct + 1):
-            if config.plays_by_rule(slot):
-                continue
-            sampler = _Sampler(config, seated[slot], longer, round_)
-            if config.protocol.strategy is not None:
-                strategies = seats * config.num_rounds // distinct * config.replicates
-                total[slot, Purpose.STRATEGY].add(await sampler.strategy(), strategies)
+            for agent, agents in alike:
+                sampler = Sampler(config, agent, longer, round_)
+                if config.protocol.strategy is not None:
+                    total[slot, Purpose.STRATEGY].add(await sampler.strategy(), agents * times)
             if not config.protocol.is_compiled:
                 decided = await sampler.decisions(*schedule[slot, round_])
                 total[deciding_slot(config, slot), Purpose.DECISION].add(decided)
     return total
 
 
-def _schedule(config: Config, distinct: int) -> Mapping[tuple[str, int], tuple[Mapping[int, int], int]]:
-    """(slot, round) → matches → how many of its agents play so many, 0 left out; and their turns; over all replicates.
+def _readers(config: Config) -> dict[str, list[tuple[Agent, int]]]:
+    """Slot that is asked → an agent of each variant in the first replicate, and how many of the slot's have it."""
+    variants = assigned_variants(config, 1)
+    readers: defaultdict[str, dict[Variant, tuple[Agent, int]]] = defaultdict(dict)
+    for agent in population(config.seats, seed=seat_seed(config.seed, 1)):
+        if not config.plays_by_rule(agent.model):
+            alike = readers[agent.model]
+            _, agents = alike.pop(variants[agent.id], (agent, 0))
+            alike[variants[agent.id]] = agent, agents + 1
+    return {slot: list(readers[slot].values()) for slot in config.seats if slot in readers}
 
-    Args:
-        distinct: 1, if the rounds are to be counted together as the first; else their number.
-    """
+
+def _distinct_rounds(config: Config) -> int:
+    """Rounds whose questions differ; 1 where all rounds can be counted together as the first."""
+    shows = config.condition.shows
+    return config.num_rounds if shows.round_summaries or shows.global_rate else 1
+
+
+def _schedule(config: Config) -> _Schedule:
+    """What is played over all replicates, drawn."""
+    distinct = _distinct_rounds(config)
     played: defaultdict[tuple[str, int], Counter[int]] = defaultdict(Counter)
     turns: Counter[tuple[str, int]] = Counter()
     horizon = config.game.horizon
@@ -242,103 +206,3 @@ def _schedule(config: Config, distinct: int) -> Mapping[tuple[str, int], tuple[M
                 played[place][matches] += matches > 0
                 turns[place] += drawn.get(agent, matches * horizon.turns)
     return {place: (+counts, turns[place]) for place, counts in played.items()}
-
-
-class _Sampler:
-    """Renders what one agent is asked in a round, at chosen depths."""
-
-    def __init__(self, config: Config, agent: Agent, longer: bool, round_: int) -> None:
-        self._agent = agent
-        self._recorder = _Recorder(config, longer)
-        self._asker = Asker(config, Prompts(config), self._recorder, {})
-        labels = self._asker.variant(1, agent.id).labels
-        self._action = sorted(labels, key=lambda each: len(labels[each].encode()))[longer]
-        self._lasts = _survival(config.game.horizon)
-        self._turns = math.fsum(self._lasts)
-        self._past = [_past_round(config, number, self._action, self._turns) for number in range(1, round_)]
-        self._strategy: StrategyRecord | None = None
-
-    async def strategy(self) -> _Tally:
-        """The question for a strategy, which later questions quote."""
-        self._strategy = await self._asker.strategy(self._agent, 1, 1, self._past)
-        return self._taken()
-
-    async def decisions(self, played: Mapping[int, int], turns: int) -> _Tally:
-        """So many times so many matches, which have so many turns together."""
-        matches, total = sum(count * times for count, times in played.items()), _Tally()
-        meetings = sorted({depth for count in played for depth in _depths(count)})
-        asked = {meeting: await self._match(meeting) for meeting in meetings}
-        for count, times in played.items():
-            total.add(_between({depth: asked[depth] for depth in asked if depth <= count}), times)
-        if not matches:
-            return total
-        longer = turns / (matches * self._turns)  # than the mean, by as much as was drawn
-        calls, quotes = total.calls // matches * turns, total.quotes // matches * turns
-        return _Tally(calls, round(total.bytes * longer), quotes, total.max_tokens)
-
-    async def _match(self, meeting: int) -> _Tally:
-        """A decision of a match of mean length after matches of mean length, with the bytes of the whole match."""
-        first = await self._asked(meeting, 1, past=meeting - 1)
-        alone = {turn: (await self._asked(meeting, turn, past=0)).bytes for turn in _depths(len(self._lasts))}
-        growth = math.fsum(
-            lasts * (size - alone[1]) for lasts, size in zip(self._lasts, _every(alone), strict=True)
-        )  # what is shown of this match comes on top of what is shown of earlier ones
-        return replace(first, bytes=round(self._turns * first.bytes + growth))
-
-    async def _asked(self, meeting: int, turn: int, past: int) -> _Tally:
-        length = round(self._turns)
-        history = [seen for number in range(1, past + 1) for seen in self._seen(number, length)]
-        place, turns = (
-            Place(1, 1, self._agent.id, Purpose.DECISION, meeting, 2, turn=turn),
-            self._seen(meeting, turn - 1),
-        )
-        await self._asker.decision(self._agent, place, self._strategy, history, meeting, self._past, turns)
-        return self._taken()
-
-    def _seen(self, meeting: int, turns: int) -> list[PastMatch]:
-        coplayer = anonymous_id(meeting)
-        return [PastMatch(coplayer, self._action, self._action, turn) for turn in range(1, turns + 1)]
-
-    def _taken(self) -> _Tally:
-        (tally,) = self._recorder.tallies.values()
-        self._recorder.tallies.clear()
-        return tally
-
-
-def _past_round(config: Config, number: int, action: Action, turns: float) -> PastRound:
-    """A round in which everybody did the same, in matches of so many turns."""
-    decisions, most = round(decisions_per_round(config) * turns), matches_by_slot(config)
-    payoff = config.payoffs.payoff(action, action)
-    points = tuple(payoff * most[slot][1] * round(turns) for slot, seats in config.seats.items() for _ in range(seats))
-    return PastRound(number, decisions * (action is Action.COOPERATE), decisions, points)
-
-
-def _survival(horizon: HorizonConfig) -> list[float]:
-    """Turn by turn, the probability that a match gets there, as long as it is not negligible."""
-    lasts = [1.0] * horizon.turns
-    while horizon.continuation is not None and lasts[-1] > 1e-6 and len(lasts) < MOST_TURNS:
-        lasts.append(lasts[-1] * horizon.continuation)
-    return lasts
-
-
-def _depths(steps: int) -> list[int]:
-    """Meetings or turns at which to look, from first to last, evenly spread, and where numbers gain a digit."""
-    if steps <= DEPTHS:
-        return list(range(1, steps + 1))
-    spread = {1 + round(step * (steps - 1) / (DEPTHS - 1)) for step in range(DEPTHS)}
-    return sorted(spread | {10**digits for digits in range(1, len(str(steps)))})
-
-
-def _every(sizes: Mapping[int, int]) -> list[float]:
-    """The sizes at every step, from those at some, of which the first is 1: linear between them."""
-    every = [float(sizes[1])]
-    for here, there in pairwise(sorted(sizes)):
-        grows = (sizes[there] - sizes[here]) / (there - here)
-        every += [sizes[here] + grows * step for step in range(1, there - here + 1)]
-    return every
-
-
-def _between(asked: Mapping[int, _Tally]) -> _Tally:
-    """All steps, from those at some: linear between them, in all else alike."""
-    sizes, last = _every({step: tally.bytes for step, tally in asked.items()}), asked[max(asked)]
-    return _Tally(len(sizes) * last.calls, round(math.fsum(sizes)), len(sizes) * last.quotes, last.max_tokens)
