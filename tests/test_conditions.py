@@ -17,7 +17,8 @@ from test_play import ScriptedModel, arbitrary, played
 
 from acausal.analysis.rates import CallTotals, round_summaries, summary
 from acausal.config import conf_dir, from_hydra, identity
-from acausal.design.arms import questions
+from acausal.design.arms import questions, used_paraphrases
+from acausal.design.prompts import Prompts
 from acausal.disclosure import claim_is_true, disclosure, paraphrase_count, paraphrase_of
 from acausal.errors import ConfigError
 from acausal.play.tournament import play_replicates
@@ -71,11 +72,17 @@ def test_linked_and_belief_matched_cells_differ_in_why_the_choices_agree_alone(
             assert ("95 %" in other_line[-1], "95 %" in one_line[-1]) == (True, False)
 
 
-def test_a_told_sequence_of_moves_does_not_stand_beside_simultaneously(composed: Callable[..., Config]) -> None:
-    for condition in [*FACTORIAL, "identical_copy_mirror", "match_probability"]:
-        config = composed(f"condition={condition}")
-        system = questions(config, 1)[0].messages[0].content
-        assert ("simultaneously" in system) == (config.condition.linkage is Linkage.none)
+def test_two_arms_of_the_factorial_differ_in_the_disclosure_alone(composed: Callable[..., Config]) -> None:
+    """No other word of the rules hangs on the linkage: a contrast between linkages is one of the declared span."""
+    rules = set()
+    for condition in ["no_information", *FACTORIAL, "identical_copy_mirror", "match_probability"]:
+        config = composed(f"condition={condition}", "protocol=direct")
+        for paraphrase in used_paraphrases(replace(config, replicates=10)):
+            system = questions(config, paraphrase)[0].messages[0].content
+            told = Prompts(config, paraphrase).disclosure
+            assert system.endswith(told)
+            rules.add(system.removesuffix(told).rstrip())
+    assert len(rules) == 1
 
 
 def test_claims_are_held_against_the_models_in_the_seats(scripted: Callable[..., Config]) -> None:

