@@ -20,7 +20,6 @@ from acausal.analysis.contrasts import (
     by_meeting,
     contrast,
     contrasts,
-    matching_effect,
     missing_share,
     repeat_agreement,
 )
@@ -158,22 +157,6 @@ def test_the_bounds_contain_the_estimate_whatever_is_missing(letters: list[str],
         assert told.worst == pytest.approx((told.value, told.value))
     if told.low is not None and told.high is not None and told.value is not None:
         assert -1 <= told.low <= told.value <= told.high <= 1
-
-
-def test_the_matching_effect_removes_what_each_model_does_and_attracts() -> None:
-    def met(actor: str, other: str, letters: str) -> list[Decision]:
-        return [
-            replace(decision, agent_model=actor, coplayer_agent_model=other)
-            for letter in letters
-            for decision in play(letter, "D")[:1]
-        ]
-
-    generous = met("a", "a", "CC") + met("a", "b", "CC") + met("b", "a", "CD") + met("b", "b", "CD")
-    assert matching_effect(generous) == 0
-    knowing = met("a", "a", "CC") + met("a", "b", "DD") + met("b", "a", "DD") + met("b", "b", "CC")
-    assert matching_effect(knowing) == 1
-    assert matching_effect(met("a", "a", "CC")) is None
-    assert matching_effect(met("a", "a", "C") + met("a", "b", "C") + met("b", "a", "?") + met("b", "b", "C")) is None
 
 
 def test_agreement_over_equal_prompts_tells_copies_from_draws() -> None:

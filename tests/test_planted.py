@@ -13,7 +13,8 @@ from planting import FACTORIAL, SERVED, decisions, groups, population
 from playing import played
 from small_cell import KEY, at, once, served
 
-from acausal.analysis.contrasts import arm_rate, contrasts, matching_effect, missing_share
+from acausal.analysis.contrasts import arm_rate, contrasts, missing_share
+from acausal.analysis.own_kind import matching_effect
 from acausal.analysis.position import position_effects
 from acausal.analysis.rates import grouped
 from acausal.cli import _main

@@ -118,28 +118,6 @@ def contrast(name: str, weights: Weights, arms: Mapping[Arm, Sequence[Decision]]
     return Contrast(name, value, low, high, len(values), unit, dropped, worst, method)
 
 
-def matching_effect(decisions: Iterable[Decision]) -> float | None:
-    """E3, E10: own kind minus the others, for two models, with what each model does and attracts removed.
-
-    ½[(p_AA - p_AB) - (p_BA - p_BB)] on decisions that count. In a one-shot game of agents that cannot know who they
-    meet it is 0 but for chance: anything else says that the actual co-player leaks.
-
-    Returns:
-        None unless there are two models and every pairing of them was met.
-    """
-    counted: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for decision in decisions:
-        if decision.counts and decision.coplayer_agent_model is not None:
-            pair = decision.agent_model, decision.coplayer_agent_model
-            counted[pair].append(decision.action is Action.COOPERATE)
-    models = sorted({model for pair in counted for model in pair})
-    if len(models) != 2 or len(counted) != 4:
-        return None
-    rate = {pair: sum(own) / len(own) for pair, own in counted.items()}
-    a, b = models
-    return ((rate[a, a] - rate[a, b]) - (rate[b, a] - rate[b, b])) / 2
-
-
 def by_meeting(decisions: Iterable[Decision]) -> dict[int, float]:
     """The rate in the first match of an agent's round, in its second, and so on, over decisions that count."""
     numbered: defaultdict[tuple[str, int, int, int], list[Decision]] = defaultdict(list)

@@ -10,16 +10,16 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A share with its interval, or without one and the reason why."""
+    """A value with its interval, or without one and the reason why."""
 
     value: float
-    """A fraction in [0, 1], over all decisions that count."""
+    """Of a rate a fraction in [0, 1], over all decisions that count; of a contrast a difference of fractions."""
     low: float | None
     high: float | None
     n: int
-    """Decisions behind the value."""
+    """Decisions behind the value; replicates, prompts or models where those are what is counted."""
     clusters: int
-    """Replicates behind the interval."""
+    """Independent units behind the interval: replicates, wordings, prompts or models."""
     method: str
 
 
