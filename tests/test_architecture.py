@@ -62,11 +62,9 @@ FENCES = {
     "matplotlib": ["report/figures.py"],
     "packaging": ["doctor/machine.py"],
     "pyarrow": ["report/tables.py"],
-    "scipy": [
-        *("analysis/inference.py", "analysis/significance.py", "analysis/equivalence.py", "analysis/threshold.py"),
-    ],
+    "numpy": ["analysis/"],
+    "scipy": ["analysis/"],
     "statsmodels": ["analysis/threshold.py"],
-    "numpy": ["analysis/significance.py", "analysis/threshold.py"],
 }
 IMPURE = {"os", "time", "datetime", "pathlib", "subprocess", "socket", "secrets", "asyncio", "logging"}
 

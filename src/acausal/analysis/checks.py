@@ -88,21 +88,44 @@ class Beliefs:
     """Half of its 95 % t interval over replicates; None with one of them, or where all are equal."""
 
 
-def beliefs(records: Iterable[CheckRecord], payoffs: Payoffs) -> list[Beliefs]:
-    """Model by model; the payoffs are those in force."""
-    asked: dict[str, dict[tuple[int, int | None], dict[str, float]]] = {}
+@dataclass(frozen=True, slots=True)
+class Elicited:
+    """What one agent believes of its co-player."""
+
+    model: str
+    replicate: int
+    agent: int | None
+    paraphrase: int
+    q1: float
+    """P(the other cooperates | I cooperate)."""
+    q0: float
+    """P(the other cooperates | I defect)."""
+
+
+def elicited(records: Iterable[CheckRecord]) -> list[Elicited]:
+    """The beliefs of every agent that gave both numbers, in the order in which the agents come."""
+    agents: dict[tuple[str, int, int | None, int], dict[str, float]] = {}
     for record in records:
-        if record.check is Check.BELIEFS:
-            agents = asked.setdefault(record.model, {})
-            if record.p_cooperate is not None and not record.substituted:
-                agents.setdefault((record.replicate, record.agent), {})[record.question] = record.p_cooperate
+        if record.check is Check.BELIEFS and record.p_cooperate is not None and not record.substituted:
+            place = record.model, record.replicate, record.agent, record.paraphrase
+            agents.setdefault(place, {})[record.question] = record.p_cooperate
+    both = ((place, own) for place, own in agents.items() if len(own) == 2)
+    return [Elicited(*place, own["belief_c"], own["belief_d"]) for place, own in both]
+
+
+def beliefs(records: Sequence[CheckRecord], payoffs: Payoffs) -> list[Beliefs]:
+    """Model by model; the payoffs are those in force."""
+    asked: dict[str, list[Elicited]] = {
+        record.model: [] for record in sorted(records, key=lambda r: r.model) if record.check is Check.BELIEFS
+    }
+    for each in elicited(records):
+        asked[each.model].append(each)
     found = []
-    for model, agents in sorted(asked.items()):
-        both = {place: (own["belief_c"], own["belief_d"]) for place, own in agents.items() if len(own) == 2}
-        pairs = list(both.values())
+    for model, agents in asked.items():
+        pairs = [(each.q1, each.q0) for each in agents]
         by_replicate: dict[int, list[float]] = {}
-        for (replicate, _), (q1, q0) in both.items():
-            by_replicate.setdefault(replicate, []).append(edt_score(q1, q0, payoffs))
+        for each in agents:
+            by_replicate.setdefault(each.replicate, []).append(edt_score(each.q1, each.q0, payoffs))
         found.append(
             Beliefs(
                 model=model,

@@ -8,13 +8,14 @@ never decision by decision. Formulas: docs/planted_truth.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 
 from acausal.analysis.inference import half_width
 from acausal.analysis.rates import bounds
+from acausal.analysis.significance import Test, paired
 from acausal.game import Action
 from acausal.records import Decision
 from acausal.treatment import Claim, Linkage
@@ -76,6 +77,12 @@ class Contrast:
     worst: tuple[float, float] | None
     """The value if all that is missing had been chosen against it, and for it [manski1990]."""
     method: str
+    p_value: float | None = None
+    """Two-sided, of no difference; None where the test is refused, or where the contrast is a rate."""
+    test: str = ""
+    """Which test gave it, or how many units it would need."""
+    differences: tuple[float, ...] = ()
+    """The contrast in each unit, in the order of the units' numbers."""
 
 
 def arm_rate(decisions: Iterable[Decision]) -> float | None:
@@ -115,7 +122,29 @@ def contrast(name: str, weights: Weights, arms: Mapping[Arm, Sequence[Decision]]
     least = float(sum(weight for weight in weights.values() if weight < 0))
     most = float(sum(weight for weight in weights.values() if weight > 0))
     value, low, high, method = _interval(values, least, most, level)
-    return Contrast(name, value, low, high, len(values), unit, dropped, worst, method)
+    differences = tuple(map(float, values))
+    test = paired(differences) if sum(weights.values()) == 0 else Test(None, "a rate: nothing to test")
+    found = Contrast(name, value, low, high, len(values), unit, dropped, worst, method)
+    return replace(found, p_value=test.p_value, test=test.method, differences=differences)
+
+
+def as_assigned(arms: Mapping[Arm, Sequence[Decision]]) -> dict[Arm, list[Decision]]:
+    """The arms by intention to treat: what a substitute decided counts for the model that it stood in for."""
+    return {arm: [replace(decision, substituted=False) for decision in own] for arm, own in arms.items()}
+
+
+def per_protocol(
+    arms: Mapping[Arm, Sequence[Decision]], failing: Container[tuple[str, int]]
+) -> dict[Arm, list[Decision]]:
+    """The arms without the units whose comprehension was not shown.
+
+    Args:
+        failing: (model that decides, wording), as `checks.failing_units` gives them.
+    """
+    return {
+        arm: [decision for decision in own if (decision.model, decision.paraphrase or 1) not in failing]
+        for arm, own in arms.items()
+    }
 
 
 def by_meeting(decisions: Iterable[Decision]) -> dict[int, float]:

@@ -62,3 +62,17 @@ def half_width(means: Sequence[float], level: float) -> float:
     centre = sum(means) / clusters
     variance = sum((mean - centre) ** 2 for mean in means) / (clusters - 1)
     return float(t.ppf((1 + level) / 2, clusters - 1)) * math.sqrt(variance / clusters)
+
+
+def unit_mean(values: Sequence[float], *, unit: str = "unit", level: float = 0.95) -> Estimate | None:
+    """The mean of one value a unit, all with equal weight, with its t interval; None over nothing."""
+    n = len(values)
+    if not n:
+        return None
+    value = math.fsum(values) / n
+    if n == 1:
+        return Estimate(value, None, None, n, n, f"one {unit}: no interval")
+    if max(values) - min(values) <= 1e-12 * max(1.0, *map(abs, values)):
+        return Estimate(value, None, None, n, n, f"every {unit} equal: no interval")
+    half = half_width(values, level)
+    return Estimate(value, value - half, value + half, n, n, f"t interval over {unit}s")
