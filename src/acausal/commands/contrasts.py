@@ -8,7 +8,7 @@ from pathlib import Path
 
 from acausal.errors import ConfigError
 
-ABOUT = "compare the arms of a sweep: rates, contrasts of told identity and linkage, and what moves a model instead"
+ABOUT = "compare the arms of a sweep: rates, contrasts of told identity and linkage, tests, and what may be claimed"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print three tables in Markdown: rates, contrasts, and what is seen.
+    """Print tables in Markdown: rates, contrasts, what is seen, tests, and the claim ladder.
 
     Returns:
         0; 3 where no decision of any model counts.
@@ -27,7 +27,9 @@ def run(options: argparse.Namespace) -> int:
         ConfigError: There is no finished cell, no such model, or two cells are the same arm.
     """
     from acausal.report.arms import arms_of, cells_below
+    from acausal.report.claims import claims
     from acausal.report.contrasts import document
+    from acausal.report.evidence import evidence_of
     from acausal.status import ExitCode
 
     cells = cells_below(options.directory)
@@ -38,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     groups = arms_of(cells, model=options.model)
     if not groups:
         raise ConfigError(f"no model of {options.directory} is called {options.model!r}")
-    sys.stdout.write(document(groups))
+    said = claims(evidence_of(cells, groups))
+    sys.stdout.write(document(groups) + (f"\n{said}" if said else ""))
     measured = any(decision.counts for group in groups for arm in group.arms.values() for decision in arm.decisions)
     return ExitCode.DONE if measured else ExitCode.NO_ESTIMATE

@@ -11,13 +11,13 @@ from acausal.analysis.contrasts import Arm
 from acausal.analysis.rates import grouped
 from acausal.config import fingerprint, identity
 from acausal.errors import ConfigError
-from acausal.records import Decision
-from acausal.report.tables import read_decisions
+from acausal.records import CheckRecord, Decision
+from acausal.report.tables import read_checks, read_decisions
 from acausal.schema import Config
 from acausal.stored import CONFIG, config_of, read_config
 from acausal.treatment import Claim, Linkage
 
-_TABLE = "decisions.parquet"
+_TABLE, _CHECKS = "decisions.parquet", "checks.parquet"
 _TOLD = re.compile(r"condition\.(?!shows\.)|wording\.")
 """Keys in which the arms of one group may differ."""
 _GRADED = (Claim.similarity, Linkage.match_probability)
@@ -31,6 +31,8 @@ class Cell:
     directory: Path
     config: Config
     decisions: tuple[Decision, ...]
+    checks: tuple[CheckRecord, ...] = ()
+    """Questions beside the game; none where none were asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def cells_below(directory: Path) -> list[Cell]:
     for table in sorted(directory.rglob(_TABLE), key=_natural):
         cell = table.parent
         if (cell / CONFIG).exists():
-            found.append(Cell(cell, config_of(read_config(cell), where=cell), read_decisions(table)))
+            asked = cell / _CHECKS
+            checks = read_checks(asked) if asked.exists() else ()
+            found.append(Cell(cell, config_of(read_config(cell), where=cell), read_decisions(table), checks))
     return found
 
 
@@ -89,7 +93,7 @@ def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:
     for cell in cells:
         common = _common(cell.config)
         number = numbers.setdefault(common, len(numbers) + 1)
-        name = cell.config.condition.name
+        name = arm_name(cell.config)
         for model_id, decisions in grouped(cell.decisions, lambda d: d.agent_model).items():
             if model not in model_id:
                 continue
@@ -101,6 +105,17 @@ def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:
             group = groups.setdefault((common, model_id), Group(model_id, number))
             group.arms[name] = ArmOnRecord(name, _told(cell.config), decisions)
     return sorted(groups.values(), key=lambda group: group.number)
+
+
+def arm_name(config: Config) -> str:
+    """The condition of a cell, with the number that it tells where it tells one."""
+    condition = config.condition
+    told = [condition.name]
+    if condition.claim is Claim.similarity and condition.similarity is not None:
+        told.append(f"{condition.similarity:g} %")
+    if condition.linkage is Linkage.match_probability and condition.match_probability is not None:
+        told.append(f"r {condition.match_probability:g}")
+    return " ".join(told)
 
 
 def _common(config: Config) -> str:

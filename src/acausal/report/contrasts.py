@@ -16,20 +16,19 @@ from acausal.analysis.contrasts import (
     missing_share,
     repeat_agreement,
 )
+from acausal.analysis.ladder import MISSING as MISSING
+from acausal.analysis.ladder import MISSING_DIFFERENCE as MISSING_DIFFERENCE
+from acausal.analysis.ladder import POSITIVE_CONTROL as POSITIVE_CONTROL
 from acausal.analysis.position import PositionEffects, position_effects
 from acausal.analysis.rates import bounds, grouped
 from acausal.records import Decision
 from acausal.report.arms import Group
 from acausal.treatment import Claim, Linkage
 
-POSITIVE_CONTROL = 0.95
-"""Where the causal mirror moves fewer to cooperate, nothing else is to be interpreted."""
 NO_ROOM = 0.05
 """A control this near to 0 or 1 leaves an effect no room on that side."""
 PLACE = 0.2
 """A difference between rounds, or between matches of a round, beyond which it is named."""
-MISSING, MISSING_DIFFERENCE = 0.05, 0.02
-"""Shares of missing decisions, and differences of them between arms, beyond which nothing confirms."""
 NOTHING = "–"
 
 
@@ -156,7 +155,7 @@ def _rates(groups: Sequence[Group]) -> str:
     ]
     return (
         "Cooperation by arm; where decisions are missing, the rate if all of them had defected or cooperated.\n\n"
-        + (_table(["model", *names], rows))
+        + (table(["model", *names], rows))
     )
 
 
@@ -177,7 +176,7 @@ def _contrasts(groups: Sequence[Group]) -> str:
     every = [each for _, own in found for each in own.values() if each.units]
     units = sorted({f"{each.units} × {each.unit}" for each in every})
     head = f"Contrasts with 95 % intervals over units ({', '.join(units) or 'none'})."
-    return f"{head}\n\n{_table(['model', *names], rows)}\n"
+    return f"{head}\n\n{table(['model', *names], rows)}\n"
 
 
 def _contrast(each: Contrast | None) -> str:
@@ -196,9 +195,10 @@ def _signed(value: float) -> str:
 
 def _seen(groups: Sequence[Group]) -> str:
     rows = [[group.model, reading(group.told), "; ".join(oddities(group)) or NOTHING] for group in groups]
-    return _table(["model", "what the contrasts say", "what else is seen"], rows)
+    return table(["model", "what the contrasts say", "what else is seen"], rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; ends with a line break."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
