@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
 
 import pytest
 from dsl import play, substituted
+from factorial import KNOWN, NONE, NOTHING, U50, U95, D, I, L, arm, everywhere
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -17,35 +17,15 @@ from acausal.analysis.contrasts import (
     ONE_WORDING,
     Arm,
     arm_rate,
+    as_assigned,
     by_meeting,
     contrast,
     contrasts,
     missing_share,
+    per_protocol,
     repeat_agreement,
 )
-from acausal.records import Decision
-from acausal.treatment import Claim, Linkage
-
-I, D, NOTHING = Claim.identical_copy, Claim.different_model, Claim.none  # noqa: E741  # as SCIENCE calls them
-NONE, L, U95, U50, KNOWN, MIRROR = (
-    *(Linkage.none, Linkage.linked, Linkage.u95, Linkage.u50, Linkage.known_c, Linkage.mirror),
-)
-FULL = [(NOTHING, NONE), *product((I, D), (NONE, L, U95, U50, KNOWN, MIRROR))]
-
-
-def arm(*letters: str, wording: bool = True) -> list[Decision]:
-    """A one-shot arm: two letters a replicate; each replicate has its own wording, or all have the first."""
-    return [
-        replace(decision, paraphrase=number if wording else 1, agent_model="a", match=1)
-        for number, pair in enumerate(letters, start=1)
-        for decision in play(pair[0], pair[1], models=("a", "a"), replicate=number)
-    ]
-
-
-def everywhere(letters: str, *others: tuple[Arm, str], units: int = 10) -> dict[Arm, list[Decision]]:
-    """The whole factorial with these two letters in each unit, but for some arms."""
-    told = dict.fromkeys(FULL, letters) | dict(others)
-    return {key: arm(*[own] * units, wording=key[0] is not NOTHING) for key, own in told.items()}
+from acausal.treatment import Claim
 
 
 def test_the_weights_are_those_of_the_estimands() -> None:
@@ -179,3 +159,25 @@ def test_a_rate_of_nothing_is_none() -> None:
     assert missing_share([]) is None
     assert missing_share(arm("C?")) == 0.5
     assert Fraction(1, 2) == arm_rate(arm("CC", "DD"))
+
+
+def test_a_contrast_is_tested_over_its_units_and_a_rate_is_not() -> None:
+    arms = {(I, NONE): arm("CC", "CD", "CC", "DD", "CC", "CD"), (D, NONE): arm("DD", "DD", "CD", "DD", "CD", "DD")}
+    told = contrasts(arms)["told"]
+    assert told.differences == (1, 0.5, 0.5, 0, 0.5, 0.5)
+    assert (told.p_value, told.test) == (2 * 2 / 2**6, "exact sign flips over units")
+    few = contrasts(everywhere("CC", units=5))
+    assert (few["told"].p_value, few["told"].test[:7]) == (None, "refused")
+    assert contrasts(everywhere("CC"))["mirror"].p_value is None
+
+
+def test_by_intention_to_treat_a_substitute_counts_for_the_model_it_stood_in_for() -> None:
+    arms = {(I, NONE): arm("CC", "CC"), (D, NONE): substituted(arm("CC", "DD"))}
+    assert contrasts(as_assigned(arms))["told"].value == 0.5
+    assert contrasts(arms)["told"].value is None
+
+
+def test_per_protocol_leaves_out_wordings_that_were_not_understood() -> None:
+    arms = {(I, NONE): arm("CC", "DD", "CC"), (D, NONE): arm("DD", "DD", "DD")}
+    assert contrasts(per_protocol(arms, {("a", 2)}))["told"].value == 1
+    assert contrasts(per_protocol(arms, {("b", 2)}))["told"].value == pytest.approx(2 / 3)

@@ -170,7 +170,8 @@ def _differ(evidence: Evidence) -> Requirement:
     found = {name: each for name, each in evidence.contrasts.items() if each.p_value is not None}
     if not found:
         refused = next((each.test for each in evidence.contrasts.values() if each.test.startswith("refused")), "")
-        return Requirement(what, None, refused or "no contrast was asked")
+        nothing = "no data" if evidence.contrasts else "no contrast was asked"
+        return Requirement(what, None, refused or nothing)
     adjusted = dict(zip(found, holm([each.p_value or 0.0 for each in found.values()]), strict=True))
     name = min(adjusted, key=lambda each: adjusted[each])
     return Requirement(what, adjusted[name] <= ALPHA, f"{name}, p {adjusted[name]:.3g} by Holm over {len(found)}")

@@ -133,6 +133,17 @@ def welch_interval(a: Values, b: Values, *, level: float = 0.95) -> tuple[Values
     return centre - half, centre + half
 
 
+def paired_interval(differences: Values, *, level: float = 0.95) -> tuple[Values, Values]:
+    """The paired t interval of the mean, last axis the units."""
+    import numpy as np
+    from scipy import stats
+
+    n = differences.shape[-1]
+    half = stats.t.ppf((1 + level) / 2, n - 1) * differences.std(axis=-1, ddof=1) / np.sqrt(n)
+    centre = differences.mean(axis=-1)
+    return centre - half, centre + half
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """p adjusted over a declared confirmatory family: the chance of any false claim stays at the level [holm1979]."""
     adjusted, largest = [0.0] * len(p_values), 0.0
