@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from acausal.analysis.checks import RECEIVED
 from acausal.analysis.contrasts import Contrast
@@ -80,6 +80,8 @@ class Evidence:
     threshold: Threshold | None = None
     horizon: Test | None = None
     """That cooperation with a copy does not depend on the chance that a match goes on."""
+    told_p: float | None = None
+    """p of `told`, adjusted as Γ's is."""
 
 
 def climb(evidence: Evidence) -> list[Rung]:
@@ -87,7 +89,7 @@ def climb(evidence: Evidence) -> list[Rung]:
     gates = (_lint(evidence), _recall(evidence), *_missing(evidence))
     told, gamma = evidence.contrasts.get("told"), evidence.contrasts.get("Γ")
     linked = (
-        *(_above(evidence, "Γ"), _family(evidence), _bounds("Γ", gamma), _mirror(evidence)),
+        *(_above(evidence, "Γ"), _family("Γ", evidence.gamma_p), _bounds("Γ", gamma), _mirror(evidence)),
         _shown("beliefs equal where linked and where not", evidence.beliefs),
     )
     acausal = (
@@ -96,7 +98,7 @@ def climb(evidence: Evidence) -> list[Rung]:
     )
     return [
         Rung(0, CLAIMS[0], (_differ(evidence),)),
-        Rung(1, CLAIMS[1], (_moves("told", told), _bounds("told", told), *gates)),
+        Rung(1, CLAIMS[1], (_moves("told", told), _family("told", evidence.told_p), _bounds("told", told), *gates)),
         Rung(2, CLAIMS[2], (*linked, *gates)),
         Rung(3, CLAIMS[3], (*acausal, *linked, *gates)),
     ]
@@ -108,12 +110,15 @@ def reached(rungs: Sequence[Rung]) -> Rung | None:
 
 
 def evidence_of_models(models: Mapping[str, Evidence]) -> dict[str, Evidence]:
-    """The same with Γ's p adjusted over the models among which it was tested: the confirmatory family."""
-    from dataclasses import replace
-
-    tested = {name: p for name, own in models.items() if (p := _p(own.contrasts.get("Γ"))) is not None}
-    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
-    return {name: replace(own, gamma_p=adjusted.get(name)) for name, own in models.items()}
+    """The same with the p of Γ, and that of `told`, adjusted over the models in which it was tested: two families."""
+    adjusted = {}
+    for contrast in ("Γ", "told"):
+        tested = {name: p for name, own in models.items() if (p := _p(own.contrasts.get(contrast))) is not None}
+        adjusted[contrast] = dict(zip(tested, holm(list(tested.values())), strict=True))
+    return {
+        name: replace(own, gamma_p=adjusted["Γ"].get(name), told_p=adjusted["told"].get(name))
+        for name, own in models.items()
+    }
 
 
 def across(models: Mapping[str, Evidence]) -> tuple[Rung, OverModels | None]:
@@ -143,11 +148,13 @@ def no_linkage(evidence: Evidence, *, margin: float = MARGIN) -> Test:
     return equivalence(gamma.differences, margin=margin)
 
 
-def adjusted_p(found: Mapping[str, Contrast], gamma_p: float | None) -> dict[str, float]:
-    """Contrast → p adjusted within its family: Γ over models by Holm, the rest of a model by Benjamini–Hochberg."""
-    rest = {name: p for name, each in found.items() if name != "Γ" and (p := each.p_value) is not None}
-    adjusted = dict(zip(rest, benjamini_hochberg(list(rest.values())), strict=True))
-    return adjusted | ({} if gamma_p is None else {"Γ": gamma_p})
+def adjusted_p(evidence: Evidence) -> dict[str, float]:
+    """Contrast → p adjusted within its family: Γ and told over models by Holm, the rest by Benjamini–Hochberg."""
+    families = {"Γ": evidence.gamma_p, "told": evidence.told_p}
+    tested = {name: p for name, each in evidence.contrasts.items() if (p := each.p_value) is not None}
+    rest = [name for name in tested if name not in families]
+    adjusted = dict(zip(rest, benjamini_hochberg([tested[name] for name in rest]), strict=True))
+    return adjusted | {name: p for name, p in families.items() if p is not None}
 
 
 def _pooled(models: Mapping[str, Evidence]) -> OverModels | None:
@@ -195,8 +202,8 @@ def _tested(what: str, each: Contrast | None, right: Callable[[float], bool]) ->
     )
 
 
-def _family(evidence: Evidence) -> Requirement:
-    what, p = "Γ at 5 % over the family of models", evidence.gamma_p
+def _family(name: str, p: float | None) -> Requirement:
+    what = f"{name} at 5 % over the family of models"
     return Requirement(what, None if p is None else p <= ALPHA, "not tested" if p is None else f"p {p:.3g} by Holm")
 
 

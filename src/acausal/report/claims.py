@@ -66,13 +66,12 @@ def _tests(evidence: Mapping[str, Evidence]) -> str:
         return ""
     rows = []
     for model, own in evidence.items():
-        adjusted = adjusted_p(own.contrasts, own.gamma_p)
+        adjusted = adjusted_p(own)
         rows.append([model, *(_p(own, name, adjusted.get(name)) for name in tested)])
-    families = (
-        "Γ is the confirmatory family, adjusted over models by Holm; the rest of a model is exploratory, adjusted by "
-        "Benjamini–Hochberg."
+    head = (
+        "p of no difference, and p adjusted within its family: Γ and told are confirmatory, each over models by Holm; "
+        "the rest of a model is exploratory, by Benjamini–Hochberg."
     )
-    head = f"p of no difference, and p adjusted within its family. {families}"
     refused = {each.test for own in evidence.values() for each in own.contrasts.values() if "refused" in each.test}
     head += f" No test: {'; '.join(sorted(refused))}." if refused else ""
     return f"{head}\n\n{table(['model', *tested], rows)}"
