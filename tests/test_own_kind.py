@@ -10,7 +10,14 @@ from dsl import play
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acausal.analysis.own_kind import _coefficient, first_encounters, matching_effect, own_kind, pooled_gap
+from acausal.analysis.own_kind import (
+    _coefficient,
+    first_encounters,
+    matching_effect,
+    own_kind,
+    pooled_gap,
+    told_by_actual,
+)
 from acausal.records import Decision
 
 
@@ -108,3 +115,20 @@ def test_the_pooled_gap_is_fooled_by_group_sizes() -> None:
     assert matching_effect(decisions) == 0
     assert pooled_gap(decisions) == pytest.approx(6 / 7 - 1 / 2)
     assert pooled_gap(met("a", "a", "C")) is None
+
+
+def test_told_by_actual_is_a_difference_of_matching_effects_over_shared_replicates() -> None:
+    from scipy import stats
+
+    shapes = [("CC", "DD", "DD", "CC"), ("CC", "CD", "CD", "CD"), ("CD", "CD", "CD", "CD"), ("CC", "CD", "DD", "CD")]
+    knowing = [square(*letters, replicate=number) for number, letters in enumerate(shapes, start=1)]
+    blind = [square("CD", "CD", "CC", "CC", replicate=number) for number in range(1, 5)]
+    each = [
+        (matching_effect(one) or 0) - (matching_effect(other) or 0) for one, other in zip(knowing, blind, strict=True)
+    ]
+    expected = stats.ttest_1samp(each, 0).confidence_interval()
+    found = told_by_actual([d for one in knowing for d in one], [d for one in blind for d in one])
+    assert found is not None
+    assert found.value == pytest.approx(sum(each) / 4)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert told_by_actual(knowing[0], met("a", "a", "C")) is None

@@ -12,7 +12,7 @@ from typing import Any
 from acausal.analysis.contrasts import CONTRASTS, Weights, contrast
 from acausal.analysis.mediation import mediation
 from acausal.analysis.outcomes import mean_payoff, outcome_shares
-from acausal.analysis.own_kind import matching_effect, own_kind
+from acausal.analysis.own_kind import matching_effect, own_kind, told_by_actual
 from acausal.analysis.prompts import evidential_correlation
 from acausal.analysis.rates import cooperation_rate
 from acausal.analysis.strategies import execution_fidelity, strategy_level
@@ -59,7 +59,7 @@ ESTIMANDS = (
     ),
     Estimand(
         *("E4", "told × actual", "E3 in the arm told identical − E3 in the arm told different", "replicate", ""),
-        matching_effect,
+        told_by_actual,
     ),
     _told("E5", "superrationality gap Γ", _GAMMA.format("U95"), "Γ", "hofstadter1985"),
     _told("E5a", "Γ50, belief not held equal", _GAMMA.format("U50"), "Γ50"),

@@ -58,16 +58,43 @@ def own_kind(decisions: Iterable[Decision], *, first_only: bool = True, level: f
         None where `matching_effect` is.
     """
     kept = first_encounters(decisions) if first_only else list(decisions)
-    by_replicate = _counts(kept)
-    value = _coefficient(_add(by_replicate.values()))
-    if value is None:
-        return None
-    n = sum(total for own in by_replicate.values() for _, total in own.values())
-    without = [
-        _coefficient(_add(own for number, own in by_replicate.items() if number != left)) for left in by_replicate
-    ]
     words = "first encounters" if first_only else "all encounters"
-    return jackknifed(value, without, n, level, f"double difference on {words}, leaving out one replicate at a time")
+    return _over_replicates([(1, kept)], f"double difference on {words}", level)
+
+
+def told_by_actual(
+    identical: Iterable[Decision], different: Iterable[Decision], *, level: float = 0.95
+) -> Estimate | None:
+    """E4: the matching effect where an identical copy is told, minus that where a different model is.
+
+    In a one-shot game it is 0, as E3 is; in an iterated one it is recognition through history.
+
+    Returns:
+        None where `matching_effect` of either arm is.
+    """
+    return _over_replicates([(1, list(identical)), (-1, list(different))], "told × actual, all encounters", level)
+
+
+def _over_replicates(arms: Sequence[tuple[int, list[Decision]]], words: str, level: float) -> Estimate | None:
+    """The signed sum of the arms' matching effects; replicates of one number are left out of all arms together."""
+    counts = [(sign, _counts(decisions)) for sign, decisions in arms]
+    numbers = sorted({number for _, own in counts for number in own})
+
+    def value(left_out: int | None) -> float | None:
+        found = 0.0
+        for sign, own in counts:
+            effect = _coefficient(_add(met for number, met in own.items() if number != left_out))
+            if effect is None:
+                return None
+            found += sign * effect
+        return found
+
+    whole = value(None)
+    if whole is None:
+        return None
+    n = sum(total for _, own in counts for met in own.values() for _, total in met.values())
+    method = f"{words}, leaving out one replicate at a time"
+    return jackknifed(whole, [value(number) for number in numbers], n, level, method)
 
 
 def jackknifed(value: float, without: Sequence[float | None], n: int, level: float, method: str) -> Estimate:
