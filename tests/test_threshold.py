@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,12 @@ FIRST, SECOND = play("CD", "DD")[0], play("DD", "DD")[0]
 
 
 def grid(
-    p_cooperate: Callable[[float, float], float], *, wordings: int = 10, each: int = 2, seed: int = 0
+    p_cooperate: Callable[[float, float], float],
+    *,
+    wordings: int = 10,
+    each: int = 2,
+    seed: int = 0,
+    told: Sequence[float] = STEPS,
 ) -> dict[tuple[float, float], list[Decision]]:
     """An r-grid over payoff sets, played by a model with this probability of cooperating at r and r*."""
     rng = np.random.default_rng(seed)
@@ -28,7 +33,7 @@ def grid(
             for wording in range(1, wordings + 1)
             for _ in range(each)
         ]
-        for r in STEPS
+        for r in told
         for star in STARS
     }
 
@@ -58,6 +63,27 @@ def test_without_error_theta_is_what_the_grid_can_tell() -> None:
     blind = threshold(grid(lambda r, _: float(r > 0.55)))
     assert blind.theta is not None
     assert (blind.theta.low or 0) < 0 < (blind.theta.high or 0) < 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_coarse_grid_takes_certainty_and_not_the_truth(seed: int) -> None:
+    """Between .77 and 1 nothing was told, where two of five r* lie: the logit alone is sure of a Θ near 1.5."""
+    told = (0.0, 0.5, 0.6, 0.67, 0.77, 1.0)
+    evidential = threshold(grid(lambda r, star: 0.9 if r > star else 0.1, each=8, seed=seed, told=told))
+    assert evidential.theta is not None
+    assert 0 < (evidential.theta.low or 0) < 1 < (evidential.theta.high or 0)
+    assert evidential.method.endswith("widened to the grid's resolution")
+    blind = threshold(grid(lambda r, _: 0.9 if r > 0.55 else 0.1, each=8, seed=seed, told=told))
+    assert blind.theta is not None
+    assert (blind.theta.low or 0) < 0 < (blind.theta.high or 0) < 1
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_a_grid_that_any_line_divides_tells_nothing(noise: float) -> None:
+    told = grid(lambda r, star: 1 - noise if r > 0.9 else noise, told=(0.0, 1.0))
+    two = {cell: own for cell, own in told.items() if cell[1] in (0.714, 0.833)}
+    one_each = {cell: own for cell, own in two.items() if cell in ((0.0, 0.714), (1.0, 0.833))}
+    assert threshold(one_each).theta is None
 
 
 def test_one_undecided_cell_on_the_line_is_no_fit() -> None:

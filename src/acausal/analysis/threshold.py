@@ -20,6 +20,7 @@ FEWEST_WORDINGS = 6
 """Clusters from which the interval of Θ is given."""
 STEEP = 2.0
 """Standard errors that b1 must lie from 0: a ratio over a slope that may be 0 has no interval of this kind."""
+_TOO_COARSE = "C and D are divided by lines of any Θ: the grid is too coarse"
 
 Grid = Mapping[tuple[float, float], Sequence[Decision]]
 """(told match probability, r* of the payoffs in force) → decisions of one model."""
@@ -42,7 +43,9 @@ def threshold(grid: Grid, *, level: float = 0.95) -> Threshold:
     """Θ by a logit whose covariance is clustered by wording, bias-reduced [mancl2001], with t of clusters - 2.
 
     Where a line divides all C from all D the logit has no maximum. Then every Θ whose line divides them is as good as
-    every other, and the interval is their range: the resolution of the grid, with no sampling error in it.
+    every other, and the interval is their range: the resolution of the grid, with no sampling error in it. A model that
+    takes steps and errs at random is no logit either: its fitted switch lies anywhere between two told probabilities,
+    so where a line divides the majorities of the cells, the interval is never narrower than the range of those lines.
 
     Args:
         level: Coverage of the interval, in (0, 1).
@@ -56,10 +59,11 @@ def threshold(grid: Grid, *, level: float = 0.95) -> Threshold:
     if max(payoffs[0]) <= min(payoffs[1]) or max(payoffs[1]) <= min(payoffs[0]):
         return Threshold(None, "the payoffs alone divide C from D: no switch, so no Θ")
     clusters = len({wording for _, _, wording, _ in rows})
-    if (divided := _divided(rows)) is not None:
+    chosen = _chosen(rows)
+    if _divided(chosen) is not None and (divided := _divided(_decided(chosen))) is not None:
         low, high = divided
-        if not math.isfinite(low) or not math.isfinite(high):
-            return Threshold(None, "C and D are divided by lines of any Θ: the grid is too coarse")
+        if not math.isfinite(high - low):
+            return Threshold(None, _TOO_COARSE)
         method = "range of the lines that divide C from D without error; no sampling error in it"
         return Threshold(Estimate((low + high) / 2, low, high, len(rows), clusters, method), method)
     return _fitted(rows, clusters, level)
@@ -84,13 +88,36 @@ def _chose(decision: Decision) -> bool:
     return decision.action is Action.COOPERATE
 
 
-def _divided(rows: Sequence[_Row]) -> tuple[float, float] | None:
-    """The least and the largest Θ whose line r = a + Θ r* leaves all C on one side and all D on the other."""
-    from scipy.optimize import linprog
+_Cells = Mapping[tuple[float, float], set[bool]]
+"""(r, r*) → whether it cooperated: both where both were chosen."""
 
+
+def _chosen(rows: Sequence[_Row]) -> _Cells:
     answers: defaultdict[tuple[float, float], set[bool]] = defaultdict(set)
     for r, r_star, _, chose in rows:
         answers[r, r_star].add(chose)
+    return answers
+
+
+def _decided(answers: _Cells) -> _Cells:
+    """Without the cells in which both were chosen, through which a dividing line may pass anywhere near."""
+    return {cell: seen for cell, seen in answers.items() if len(seen) == 1}
+
+
+def _mostly(rows: Sequence[_Row]) -> _Cells:
+    """What was chosen in each cell by the majority; both where there is none."""
+    balance: defaultdict[tuple[float, float], int] = defaultdict(int)
+    for r, r_star, _, chose in rows:
+        balance[r, r_star] += 1 if chose else -1
+    return {cell: {True, False} if not sign else {sign > 0} for cell, sign in balance.items()}
+
+
+def _divided(answers: _Cells) -> tuple[float, float] | None:
+    """The least and the largest Θ whose line r = a + Θ r* leaves all C on one side and all D on the other."""
+    from scipy.optimize import linprog
+
+    if not answers:
+        return -math.inf, math.inf
     for above in (True, False):  # cooperation above the line, or below it; a cell with both lies on it
         lines = [
             ((1.0, r_star), r) if (chose is above) else ((-1.0, -r_star), -r)
@@ -114,6 +141,8 @@ def _fitted(rows: Sequence[_Row], clusters: int, level: float) -> Threshold:
     from statsmodels.genmod.generalized_estimating_equations import GEE
 
     data = np.array([(1.0, r, r_star, wording, chose) for r, r_star, wording, chose in rows])
+    if np.linalg.matrix_rank(data[:, :3]) < 3:
+        return Threshold(None, _TOO_COARSE)
     model = GEE(data[:, 4], data[:, :3], groups=data[:, 3], family=Binomial(), cov_struct=Independence())
     few = clusters < FEWEST_WORDINGS
     fitted = model.fit(cov_type="naive" if few else "bias_reduced")
@@ -128,5 +157,10 @@ def _fitted(rows: Sequence[_Row], clusters: int, level: float) -> Threshold:
         return Threshold(Estimate(theta, None, None, len(rows), clusters, method), method, b1, switch)
     gradient = np.array([0.0, b2 / b1**2, -1 / b1])
     half = float(t.ppf((1 + level) / 2, clusters - 2)) * math.sqrt(float(gradient @ covariance @ gradient))
-    method = "logit clustered by wording, bias-reduced, delta method, t"
-    return Threshold(Estimate(theta, theta - half, theta + half, len(rows), clusters, method), method, b1, switch)
+    low, high, method = theta - half, theta + half, "logit clustered by wording, bias-reduced, delta method, t"
+    resolved = _divided(_decided(_mostly(rows)))
+    if resolved is not None and not math.isfinite(resolved[1] - resolved[0]):
+        return Threshold(None, _TOO_COARSE, b1, switch)
+    if resolved is not None and (resolved[0] < low or resolved[1] > high):
+        low, high, method = min(low, resolved[0]), max(high, resolved[1]), f"{method}; widened to the grid's resolution"
+    return Threshold(Estimate(theta, low, high, len(rows), clusters, method), method, b1, switch)
