@@ -16,6 +16,7 @@ from small_cell import composed
 from acausal.records import Check, CheckRecord, Status
 from acausal.report.arms import Cell, arms_of, cells_below
 from acausal.report.evidence import evidence_of, horizon_of, mediation_of, threshold_of
+from acausal.report.kinship import kinship
 from acausal.report.tables import read_checks, write_checks
 from acausal.schema import Config
 from acausal.treatment import Claim, Linkage
@@ -140,3 +141,24 @@ def test_checks_are_read_as_they_were_written(tmp_path: Path) -> None:
     write_checks(tmp_path / "checks.parquet", records)
     assert sorted(read_checks(tmp_path / "checks.parquet"), key=repr) == sorted(records, key=repr)
     assert cells_below(tmp_path) == []
+
+
+def test_beside_identity_stands_how_alike_models_choose() -> None:
+    told = cell("condition=identical_copy", letters="CCDD")
+    twice = [replace(d, messages_hash=f"p{d.paraphrase}") for d in told.decisions]
+    hashed = replace(told, decisions=(*twice, *twice))
+    said = kinship([hashed], arms_of([hashed]))
+    assert "| a | a | 4 | 1.00 | 1.00 |" in said
+    assert "first encounters" not in said, "one model has no other kind"
+    assert kinship([told], arms_of([told])) == "", "no prompt came twice"
+
+
+def test_own_kind_is_shown_where_a_cell_mixes_models() -> None:
+    letters = {("a", "a"): "C", ("a", "b"): "D", ("b", "a"): "D", ("b", "b"): "C"}
+    met = [
+        replace(play(letter, "D", models=pair, replicate=replicate)[0], agent=agent, match=agent)
+        for replicate in (1, 2)
+        for agent, (pair, letter) in enumerate(letters.items(), start=1)
+    ]
+    mixed = Cell(Path("sweep/3_mixed"), _composed("condition=identical_copy"), tuple(met))
+    assert "| 3_mixed | 1.00 | 1.00 |" in kinship([mixed], arms_of([mixed]))

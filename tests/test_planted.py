@@ -14,9 +14,13 @@ from playing import played
 from small_cell import KEY, at, once, served
 
 from acausal.analysis.contrasts import arm_rate, contrasts, missing_share
+from acausal.analysis.inference import Estimate
+from acausal.analysis.ladder import Evidence, climb, evidence_of_models, reached
 from acausal.analysis.own_kind import matching_effect
 from acausal.analysis.position import position_effects
 from acausal.analysis.rates import grouped
+from acausal.analysis.significance import Test
+from acausal.analysis.threshold import Threshold
 from acausal.cli import _main
 from acausal.config import _plain, conf_dir
 from acausal.design.population import Agent, seat_seed
@@ -103,6 +107,31 @@ def test_each_contrast_is_what_was_planted(seen: dict[str, Group], name: str) ->
 
 def test_one_agent_alone_earns_the_acausal_claim(seen: dict[str, Group]) -> None:
     assert [name for name in READERS if reading(seen[name].told).endswith("the acausal claim")] == ["edt"]
+
+
+def test_one_agent_alone_climbs_the_ladder_where_nothing_else_stands_in_the_way(seen: dict[str, Group]) -> None:
+    """Each is granted what these arms do not ask: recall, equal beliefs, a Θ of 1, no dependence on the horizon."""
+    granted = Test(0.001, "granted")
+    theta = Threshold(Estimate(1.0, 0.8, 1.2, 100, 10, "granted"), "granted")
+    models = evidence_of_models(
+        {
+            name: Evidence(
+                contrasts(group.told),
+                lint_clean=True,
+                recall=1.0,
+                beliefs=granted,
+                threshold=theta,
+                horizon=granted,
+                missing={arm: missing_share(own.decisions) or 0.0 for arm, own in group.arms.items()},
+            )
+            for name, group in seen.items()
+        }
+    )
+    rungs = {name: reached(climb(own)) for name, own in models.items()}
+    levels = {name: None if rung is None else rung.level for name, rung in rungs.items()}
+    assert {name for name, level in levels.items() if (level or 0) >= 2} == {"edt"}
+    assert {name for name, level in levels.items() if level == 1} == {"super", "ingroup", "projector", "reciter"}
+    assert {levels[name] for name in ("always_c", "cdt", "dead", "first_option")} == {None}
 
 
 def test_a_claim_lacks_what_was_not_asked(seen: dict[str, Group]) -> None:

@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print tables in Markdown: rates, contrasts, what is seen, tests, and the claim ladder.
+    """Print tables in Markdown: rates, contrasts, what is seen, tests, the claim ladder, and how alike models choose.
 
     Returns:
         0; 3 where no decision of any model counts.
@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from acausal.report.claims import claims
     from acausal.report.contrasts import document
     from acausal.report.evidence import evidence_of
+    from acausal.report.kinship import kinship
     from acausal.status import ExitCode
 
     cells = cells_below(options.directory)
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     groups = arms_of(cells, model=options.model)
     if not groups:
         raise ConfigError(f"no model of {options.directory} is called {options.model!r}")
-    said = claims(evidence_of(cells, groups))
-    sys.stdout.write(document(groups) + (f"\n{said}" if said else ""))
+    parts = [document(groups), claims(evidence_of(cells, groups)), kinship(cells, groups)]
+    sys.stdout.write("\n".join(part for part in parts if part))
     measured = any(decision.counts for group in groups for arm in group.arms.values() for decision in arm.decisions)
     return ExitCode.DONE if measured else ExitCode.NO_ESTIMATE

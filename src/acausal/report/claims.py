@@ -51,6 +51,15 @@ def obstacles(evidence: Evidence) -> str:
     return f"rung {higher.level}: {'; '.join(words)}"
 
 
+def shown(estimate: Estimate | None) -> str:
+    """A value with its interval where it has one; a dash over nothing."""
+    if estimate is None:
+        return NOTHING
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
 def _lacks(requirement: Requirement) -> str:
     verdict = "failed" if requirement.met is False else "open"
     return f"{requirement.what}, {verdict} ({requirement.seen})"
@@ -107,13 +116,7 @@ def _theta(evidence: Evidence) -> str:
     found = evidence.threshold
     if found is None:
         return NOTHING
-    return found.method if found.theta is None else f"{_interval(found.theta)} ({found.method})"
-
-
-def _interval(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    return found.method if found.theta is None else f"{shown(found.theta)} ({found.method})"
 
 
 def _over_models(evidence: Mapping[str, Evidence]) -> str:
