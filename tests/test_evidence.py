@@ -146,7 +146,8 @@ def test_checks_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_beside_identity_stands_how_alike_models_choose() -> None:
     told = cell("condition=identical_copy", letters="CCDD")
     twice = [replace(d, messages_hash=f"p{d.paraphrase}") for d in told.decisions]
-    hashed = replace(told, decisions=(*twice, *twice))
+    again = [replace(decision, replicate=decision.replicate + 4) for decision in twice]
+    hashed = replace(told, decisions=(*twice, *again))
     said = kinship([hashed], arms_of([hashed]))
     assert "| a | a | 4 | 1.00 | 1.00 |" in said
     assert "first encounters" not in said, "one model has no other kind"

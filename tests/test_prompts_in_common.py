@@ -14,7 +14,11 @@ from acausal.records import Decision
 
 def answered(**letters: str) -> list[Decision]:
     """Prompt → the answers to it."""
-    return [replace(play(letter, "D")[0], messages_hash=prompt) for prompt, own in letters.items() for letter in own]
+    return [
+        replace(play(letter, "D", replicate=number)[0], messages_hash=prompt)
+        for prompt, own in letters.items()
+        for number, letter in enumerate(own, start=1)
+    ]
 
 
 def test_models_that_answer_alike_are_evidence_of_each_other() -> None:
@@ -65,3 +69,9 @@ def test_only_prompts_that_both_answered_count() -> None:
     assert (found.prompts, found.kappa) == (1, None)
     assert answers(substituted(a) + [replace(d, messages_hash=None) for d in a]) == {}
     assert evidential_correlation(("a", []), ("b", b)).match is None
+
+
+def test_arms_that_share_a_seed_and_a_prompt_are_one_answer() -> None:
+    one = answered(x="CD", y="CC")
+    again = [replace(decision, condition="another arm") for decision in one]
+    assert answers([*one, *again]) == {"x": (1, 2), "y": (2, 2)}

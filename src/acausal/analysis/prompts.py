@@ -34,12 +34,16 @@ class Correlation:
 
 
 def answers(decisions: Iterable[Decision]) -> dict[str, tuple[int, int]]:
-    """By prompt: its exact messages. Decisions without, or that do not count, are left out."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
+    """By prompt: its exact messages. Decisions without, or that do not count, are left out.
+
+    Arms share seeds: where one place of the design met a prompt in several of them, its draw counts once.
+    """
+    found: defaultdict[str, dict[tuple[int, ...], bool]] = defaultdict(dict)
     for decision in decisions:
         if decision.counts and decision.messages_hash is not None:
-            found[decision.messages_hash].append(decision.action is Action.COOPERATE)
-    return {prompt: (sum(own), len(own)) for prompt, own in found.items()}
+            place = decision.replicate, decision.round, decision.match, decision.turn, decision.agent
+            found[decision.messages_hash].setdefault(place, decision.action is Action.COOPERATE)
+    return {prompt: (sum(own.values()), len(own)) for prompt, own in found.items()}
 
 
 def evidential_correlation(
