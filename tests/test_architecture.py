@@ -63,6 +63,7 @@ FENCES = {
     "packaging": ["doctor/machine.py"],
     "pyarrow": ["report/tables.py"],
     "scipy": ["analysis/inference.py"],
+    "sklearn": ["analysis/similarity.py", "analysis/clusters.py"],
 }
 IMPURE = {"os", "time", "datetime", "pathlib", "subprocess", "socket", "secrets", "asyncio", "logging"}
 
