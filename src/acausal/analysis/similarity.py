@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from statistics import fmean
 from typing import Any
 
@@ -120,13 +120,13 @@ def likenesses(strategies: Sequence[Written], profiles: Sequence[Profile]) -> li
     for number, written in enumerate(strategies):
         seated[written.replicate, written.round].append(number)
     replicates = sorted({replicate for replicate, _ in seated})
-    following = dict(zip(replicates, [*replicates[1:], *replicates[:1]], strict=True))
+    following = dict(pairwise(replicates))
     pairs: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for (replicate, round_), here in sorted(seated.items()):
         for a, b in combinations(here, 2):
             models = sorted({strategies[a].model, strategies[b].model})
             pairs[WITHIN if len(models) == 1 else BETWEEN, " × ".join(models)].append((a, b))
-        for a, b in product(here, seated.get((following[replicate], round_), ()) if len(replicates) > 1 else ()):
+        for a, b in product(here, seated.get((following.get(replicate, 0), round_), ())):
             if strategies[a].model == strategies[b].model:
                 pairs[BASELINE, strategies[a].model].append((a, b))
     rows = []

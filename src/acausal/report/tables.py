@@ -159,6 +159,12 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
     return tuple(Decision(**row) for row in rows)
 
 
+def read_strategies(path: Path) -> tuple[StrategyRecord, ...]:
+    """The strategies of a table that `write_strategies` wrote."""
+    rows = pq.read_table(path, schema=STRATEGIES).to_pylist()
+    return tuple(StrategyRecord(**row | {"status": Status(row["status"])}) for row in rows)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file for scripts; NaN is refused, missing numbers are null."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
