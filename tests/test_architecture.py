@@ -41,7 +41,7 @@ LAYERS = [
     ["plan"],
     ["jobs"],
     ["launch"],
-    ["doctor", "resume"],
+    ["doctor", "resume", "judges"],
     ["commands"],
     ["cli"],
 ]

@@ -123,6 +123,12 @@ def held(found: list[Mention]) -> frozenset[Marker]:
     return frozenset(mention.marker for mention in found if mention.stance in HELD)
 
 
+def is_told(passage: str, told: str) -> bool:
+    """Whether a passage stands in a prompt, word for word but for persons."""
+    words = _words(passage)
+    return bool(words.strip()) and words in _words(told)
+
+
 def _is_meant(marker: Marker, sentence: str, match: re.Match[str], labels: Mapping[Action, str]) -> bool:
     if marker is Marker.DECISION_THEORY:
         return _INITIALS.fullmatch(match[0]) is None

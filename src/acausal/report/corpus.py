@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from acausal.analysis.similarity import Profile, played_profile, profile_of, situations_of
 from acausal.analysis.written import Source, Written
@@ -18,7 +19,7 @@ from acausal.models.ledger import FILE, Line, lines_on_record
 from acausal.models.question import Question, told
 from acausal.models.scripted import messages_of
 from acausal.records import Decision, StrategyRecord
-from acausal.report.arms import Cell
+from acausal.report.arms import Cell, cells_below
 from acausal.report.tables import read_strategies
 
 MORE_THAN_A_LABEL = 3
@@ -40,6 +41,16 @@ class Corpus:
     def strategies(self) -> list[Written]:
         """The texts that are strategies; what a substitute wrote is none of them."""
         return [written for written in self.texts if written.source is Source.STRATEGY]
+
+
+def corpora_below(directory: Path) -> list[Corpus]:
+    """The texts of every finished cell under a directory, in the order of their paths.
+
+    Raises:
+        AcausalError: A cell's configuration or ledger is damaged, or its ledger is gone.
+    """
+    names = [(cell, str(cell.directory.relative_to(directory))) for cell in cells_below(directory)]
+    return [corpus(cell, "" if name == "." else name) for cell, name in names]
 
 
 def corpus(cell: Cell, name: str) -> Corpus:

@@ -20,8 +20,8 @@ from acausal.report.corpus import Corpus
 from acausal.report.rows import percent
 from acausal.report.tables import write_text
 
-Cell = str | int | float | None
-Table = tuple[Sequence[str], Sequence[Sequence[Cell]]]
+Value = str | int | float | None
+Table = tuple[Sequence[str], Sequence[Sequence[Value]]]
 """Heads and rows; fractions in [0, 1], None over nothing."""
 QUOTED = 160
 """Letters of a text that a table for people shows."""
@@ -37,7 +37,7 @@ class Texts:
     """Every text of every cell, and what it speaks of."""
     related: Sequence[Relation]
     alike: Sequence[tuple[str, Likeness]]
-    """Cell, and likeness of its strategies."""
+    """Value, and likeness of its strategies."""
     sorted: Sequence[Sorted | None]
     """Of each corpus."""
 
@@ -61,19 +61,19 @@ def document(texts: Texts, *, title: str) -> str:
     stances = stance_table(texts)
     parts.append(
         "## Ideas in the texts\n\nMentions by the lexicon, one a sentence. Held are asserted and hedged ones; an echo "
-        f"repeats words of the prompt.\n\n{_markdown(stances)}" + "".join(f"\n- {m}: {ABOUT[m]}" for m in Marker) + "\n"
+        f"repeats words of the prompt.\n\n{markdown(stances)}" + "".join(f"\n- {m}: {ABOUT[m]}" for m in Marker) + "\n"
     )
     parts.append(
         "## Ideas and decisions\n\nCooperation of the decisions under texts that hold an idea, and under those that do "
         "not; the difference is the mean over replicates that have both, with a 95 % interval. It is an association: a "
-        f"text comes after what was told, perhaps after the choice.\n\n{_markdown(_shown_relations(texts.related))}"
+        f"text comes after what was told, perhaps after the choice.\n\n{markdown(shown_relations(texts.related))}"
     )
     if texts.alike:
         parts.append(
             "## Likeness of strategies\n\nCosine of words (TF-IDF; blind to the decision) beside the mean difference "
             "of P(cooperate) in the situations that both strategies know (0: they do the same). Pairs with the next "
             "replicate share no history: likeness within a model is worth what it has beyond them.\n\n"
-            f"{_markdown(_shown_likeness(texts.alike))}"
+            f"{markdown(_shown_likeness(texts.alike))}"
         )
     for corpus, own in zip(texts.corpora, texts.sorted, strict=True):
         if own is not None:
@@ -87,13 +87,19 @@ def stance_table(texts: Texts) -> Table:
     return ["idea", *map(str, Stance)], [[str(m), *(counts[m, stance] for stance in Stance)] for m in Marker]
 
 
-def csv_tables(texts: Texts) -> Mapping[str, Table]:
+def csv_tables(texts: Texts) -> dict[str, Table]:
     """Name → table, everything with plain numbers."""
-    place = ["cell", "condition", "model", "replicate", "round", "agent", "match", "turn", "text", "call_key"]
+    place = place_heads()
     strategies = [
-        [*_place(written), number, *(place or (None, None)), *(profile.get(s) for s in SITUATIONS), written.text]
+        [
+            *numbers_of_place(written),
+            number,
+            *(place or (None, None)),
+            *(profile.get(s) for s in SITUATIONS),
+            written.text,
+        ]
         for corpus, own in zip(texts.corpora, texts.sorted, strict=True)
-        for written, profile, number, place in zip(
+        for written, profile, number, xy in zip(
             corpus.strategies,
             corpus.profiles,
             own.cluster_of if own else [None] * len(corpus.profiles),
@@ -109,7 +115,7 @@ def csv_tables(texts: Texts) -> Mapping[str, Table]:
     return {
         "mentions": (
             [*place, "idea", "stance", "sentence"],
-            [[*_place(w), str(m.marker), str(m.stance), m.quote] for w, own in texts.found for m in own],
+            [[*numbers_of_place(w), str(m.marker), str(m.stance), m.quote] for w, own in texts.found for m in own],
         ),
         "relations": relation_table(texts.related),
         "likeness": (
@@ -161,9 +167,10 @@ def write_tables(directory: Path, tables: Mapping[str, Table]) -> list[Path]:
 _PLURAL = {Source.STRATEGY: "strategies", Source.REASONING: "reasonings", Source.REPLY: "replies"}
 
 
-def _shown_relations(related: Sequence[Relation]) -> Table:
+def shown_relations(related: Sequence[Relation]) -> Table:
+    """Relations for people."""
     head = ["condition", "model", "text", "idea", "texts with it", "C with", "C without", "difference", "replicates"]
-    rows: list[list[Cell]] = [
+    rows: list[list[Value]] = [
         [
             r.condition,
             r.model,
@@ -199,14 +206,14 @@ def _shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
 def _clusters(cell: str, own: Sorted) -> str:
     named = f" of {cell}" if cell else ""
     apart = "too few different texts for a silhouette" if own.silhouette is None else f"silhouette {own.silhouette:.2f}"
-    rows: list[list[Cell]] = [
+    rows: list[list[Value]] = [
         [
             c.number,
             c.texts,
             ", ".join(c.terms),
             _share(c.cooperation),
             _profile(c.behaviour),
-            _cut(c.typical),
+            clipped(c.typical),
             ", ".join(f"{model} {count}" for model, count in sorted(c.models.items())),
         ]
         for c in own.clusters
@@ -214,7 +221,7 @@ def _clusters(cell: str, own: Sorted) -> str:
     head = ["kind", "texts", "its words", "C after it", "what it does", "typical", "models"]
     return (
         f"## Kinds of strategies{named}\n\nBy words, {apart}; the map in strategies.csv (x, y) shows "
-        f"{own.spread:.0%} of their variance.\n\n{_markdown((head, rows))}"
+        f"{own.spread:.0%} of their variance.\n\n{markdown((head, rows))}"
     )
 
 
@@ -222,7 +229,13 @@ def _profile(profile: Profile) -> str:
     return ", ".join(f"{situation} {p:.2f}" for situation, p in profile.items()) or NOTHING
 
 
-def _place(written: Written) -> list[Cell]:
+def place_heads() -> list[str]:
+    """Heads of what `numbers_of_place` gives."""
+    return ["cell", "condition", "model", "replicate", "round", "agent", "match", "turn", "source", "call_key"]
+
+
+def numbers_of_place(written: Written) -> list[Value]:
+    """Where a text stands."""
     return [
         *(written.cell, written.condition, written.model, written.replicate, written.round, written.agent),
         *(written.match, written.turn, str(written.source), written.call_key),
@@ -233,7 +246,7 @@ def _heads(name: str) -> list[str]:
     return [name, f"{name}_low", f"{name}_high", f"{name}_n"]
 
 
-def _numbers(estimate: Estimate | None) -> list[Cell]:
+def _numbers(estimate: Estimate | None) -> list[Value]:
     return [None, None, None, 0] if estimate is None else [estimate.value, estimate.low, estimate.high, estimate.n]
 
 
@@ -257,12 +270,14 @@ def _difference(relation: Relation) -> str:
     return f"{relation.difference:+.2f} [{relation.low:+.2f}, {relation.high:+.2f}]"
 
 
-def _cut(text: str) -> str:
+def clipped(text: str) -> str:
+    """A text as a table for people shows it: one line, not too long."""
     line = " ".join(text.split())
     return line if len(line) <= QUOTED else f"{line[: QUOTED - 1]}…"
 
 
-def _markdown(table: Table) -> str:
+def markdown(table: Table) -> str:
+    """A table for people; ends with a line break."""
     head, rows = table
     lines = [head, ["---"] * len(head), *rows]
     return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
