@@ -81,9 +81,7 @@ def judges_document(texts: Sequence[Written], judgements: Sequence[Judgement]) -
     ]
     differing = list(disagreements(texts, compared))
     if differing:
-        listed = [
-            [pair, idea, first, second, clipped(text)] for pair, idea, first, second, *_, text in differing[:SHOWN]
-        ]
+        listed = [[*row[:4], clipped(str(row[-1]))] for row in differing[:SHOWN]]
         more = f"The first {SHOWN} of " if len(differing) > SHOWN else ""
         parts.append(
             f"{more}{len(differing)} disagreements (disagreements.csv):\n\n"
