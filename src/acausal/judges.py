@@ -15,7 +15,7 @@ from pathlib import Path
 from acausal.analysis.judging import answer_format, blinded, own_ideas, question, read_judgement
 from acausal.analysis.phrases import Marker
 from acausal.analysis.written import Written
-from acausal.config import check_keys, identity
+from acausal.config import check_keys, fingerprint, identity
 from acausal.design.seeds import placed_seed
 from acausal.errors import Interrupted
 from acausal.launch import compose_cell
@@ -68,10 +68,7 @@ def judged(
     """
     model = config.models[SLOT].model_type
     read = [blinded(text.text, hide) for text in texts]
-    first = {text: number for number, text in reversed(list(enumerate(read)))}
-    requests = {
-        text: _request(config, texts[number], hide) for text, number in sorted(first.items(), key=lambda i: i[1])
-    }
+    requests = {text: _request(config, text) for text in dict.fromkeys(read)}
     tally = Tally()
     replies = dict(zip(requests, _asked(config, list(requests.values()), directory, environment, tally), strict=True))
     found: dict[int, Mapping[Marker, str]] = {}
@@ -88,19 +85,11 @@ def judged(
     return Judgement(model, found, held, illegible, tally, model.partition("/")[0] in vendors)
 
 
-def _request(config: Config, written: Written, hide: Sequence[str]) -> Request:
-    at = f"judge/{written.source}" + (f"/{written.cell}" if written.cell else "")
-    place = Place(
-        written.replicate,
-        written.round,
-        written.agent,
-        Purpose.CHECK,
-        written.match,
-        turn=written.turn,
-        question=at,
-    )
-    seed = placed_seed(config.seed, at, place.replicate, place.round, place.agent, place.match, place.turn)
-    return Request(place, SLOT, question(written.text, hide), (), seed)
+def _request(config: Config, text: str) -> Request:
+    """What asks about a text, at a place of its words alone: in another sample it is the same call."""
+    named = f"judge/{fingerprint({'text': text})}"
+    place = Place(1, 1, 0, Purpose.CHECK, question=named)
+    return Request(place, SLOT, question(text), (), placed_seed(config.seed, named))
 
 
 def _asked(

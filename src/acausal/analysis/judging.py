@@ -36,19 +36,23 @@ _FAMILIES = re.compile(
 NAMELESS = "[a model]"
 
 
-def question(text: str, models: Iterable[str]) -> tuple[Message, ...]:
+def question(text: str) -> tuple[Message, ...]:
     """The messages that ask a judge about a text.
+
+    Args:
+        text: As `blinded` leaves it.
+    """
+    ideas = "\n".join(f"- {marker}: {about}" for marker, about in ABOUT.items())
+    system = _SYSTEM.format(ideas=ideas, keys=", ".join(Marker))
+    return Message("system", system), Message("user", f"<text>\n{text}\n</text>")
+
+
+def blinded(text: str, models: Iterable[str]) -> str:
+    """A text without the names of models.
 
     Args:
         models: Ids whose names are hidden, beside those of well-known families.
     """
-    ideas = "\n".join(f"- {marker}: {about}" for marker, about in ABOUT.items())
-    system = _SYSTEM.format(ideas=ideas, keys=", ".join(Marker))
-    return Message("system", system), Message("user", f"<text>\n{blinded(text, models)}\n</text>")
-
-
-def blinded(text: str, models: Iterable[str]) -> str:
-    """A text without the names of models."""
     for name in sorted({part for model in models for part in (model, model.rpartition("/")[2])}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", NAMELESS, text, flags=re.IGNORECASE)
     return _FAMILIES.sub(NAMELESS, text)
