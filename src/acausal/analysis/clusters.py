@@ -17,6 +17,8 @@ MOST_CLUSTERS = 8
 MOST_TEXTS = 1500
 """Different texts that are clustered: time and memory grow with their square. Of more, evenly spaced ones are."""
 TERMS = 5
+APART = 0.25
+"""A silhouette below this is hardly more than a cut through one cloud [rousseeuw1987]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Sorted:
     spread: float
     """Share of the variance of those vectors that the map shows, in [0, 1]."""
     silhouette: float | None
-    """How far apart the clusters stand, in [-1, 1]; below 0.25 they are hardly more than a cut; None for one."""
+    """How far apart the clusters stand, in [-1, 1]; None where there are too few texts to tell."""
 
 
 def sort_texts(strategies: Sequence[Written], profiles: Sequence[Profile]) -> Sorted | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise, product
 from statistics import fmean
 from typing import Any
@@ -158,7 +158,15 @@ def _likeness(
     for a, b in pairs:
         if (apart := distance(profiles[a], profiles[b])) is not None:
             distances[strategies[a].replicate].append(apart)
-    return Likeness(kind, models, round_, mean_over_replicates(cosines), mean_over_replicates(distances))
+    return Likeness(kind, models, round_, _fraction(cosines), _fraction(distances))
+
+
+def _fraction(values: Mapping[int, Sequence[float]]) -> Estimate | None:
+    """A mean whose interval ends where fractions do."""
+    found = mean_over_replicates(values)
+    if found is None or found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
 def _place(decision: Decision) -> tuple[int, ...]:

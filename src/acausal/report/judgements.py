@@ -53,10 +53,10 @@ def raters(texts: Sequence[Written], judgements: Sequence[Judgement]) -> dict[st
 def of_different(
     texts: Sequence[Written], found: Mapping[str, Mapping[str, Collection[Marker]]]
 ) -> dict[str, Mapping[str, Collection[Marker]]]:
-    """The same over texts that differ, or whose prompts do: one text many times over is one item of an agreement."""
+    """The same over the different texts of each condition: one text many times over is one item of an agreement."""
     first: dict[tuple[str, str], str] = {}
     for number, written in enumerate(texts):
-        first.setdefault((written.text, written.told), str(number))
+        first.setdefault((written.condition, written.text), str(number))
     kept = set(first.values())
     return {rater: {number: said for number, said in own.items() if number in kept} for rater, own in found.items()}
 

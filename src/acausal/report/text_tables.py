@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acausal.analysis.clusters import Sorted, sort_texts
+from acausal.analysis.clusters import APART, Sorted, sort_texts
 from acausal.analysis.inference import Estimate
 from acausal.analysis.lexicon import Mention, Stance, held, mentions
 from acausal.analysis.phrases import ABOUT, Marker
@@ -63,10 +63,11 @@ def document(texts: Texts, *, title: str) -> str:
         "## Ideas in the texts\n\nMentions by the lexicon, one a sentence. Held are asserted and hedged ones; an echo "
         f"repeats words of the prompt.\n\n{markdown(stances)}" + "".join(f"\n- {m}: {ABOUT[m]}" for m in Marker) + "\n"
     )
+    table = markdown(shown_relations(texts.related)) if texts.related else "No text holds any of the ideas.\n"
     parts.append(
         "## Ideas and decisions\n\nCooperation of the decisions under texts that hold an idea, and under those that do "
         "not; the difference is the mean over replicates that have both, with a 95 % interval. It is an association: a "
-        f"text comes after what was told, perhaps after the choice.\n\n{markdown(shown_relations(texts.related))}"
+        f"text comes after what was told, perhaps after the choice.\n\n{table}"
     )
     if texts.alike:
         parts.append(
@@ -205,7 +206,9 @@ def _shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
 
 def _clusters(cell: str, own: Sorted) -> str:
     named = f" of {cell}" if cell else ""
-    apart = "too few different texts for a silhouette" if own.silhouette is None else f"silhouette {own.silhouette:.2f}"
+    apart = "too few different texts for a silhouette"
+    if own.silhouette is not None:
+        apart = f"silhouette {own.silhouette:.2f}" + (" (hardly more than a cut)" if own.silhouette < APART else "")
     rows: list[list[Value]] = [
         [
             c.number,
