@@ -50,7 +50,11 @@ _OUTSIDE = (
     r"|to (?:mine|its|their|the (?:last|previous))"
 )
 """What may be identical without the players' being so."""
-_HIM = r"(?:the other|they|it|he|she|my|an? |someone|co-?player|opponent)"
+_HIM = (
+    r"(?:(?:the |my |an? |our )?(?:others?|co-?players?|opponents?|partners?|counterparts?)(?: player| agent| one)?"
+    r"|they|it|he|she|someone|anyone)"
+)
+_MOVED = r"(?:cooperat|defect|betray|choos|chose|pick|play|do|did|does|select|help|exploit)\w*"
 
 _PHRASES: Mapping[Marker, tuple[str, ...]] = {
     Marker.IDENTITY: (
@@ -63,14 +67,14 @@ _PHRASES: Mapping[Marker, tuple[str, ...]] = {
         r"\b(?:are|is|be) (?:all |both |only |just )?(?:a )?cop(?:y|ies)\b",
         r"\binstances? of (?:me|myself|the same|one)\b",
         r"\banother me\b",
-        r"\b(?:against|with|facing|meet|playing) (?:myself|me\b(?! (?:in|on|to|as)))",
+        r"\b(?:against|with|facing|meet|meeting|playing) myself\b",
     ),
     Marker.CORRELATION: (
         rf"\b{_OTHER}\b[^.;:]{{0,40}}?\b{_ACT} (?:exactly |precisely |just |much )?the (?:very |exact )?same"
-        r"(?! (?:\w+ )?(?:as )?(?:last|before|in the (?:last|previous)|again))",
+        r"(?! (?:\w+ )?(?:as )?(?:last|before|in the (?:last|previous)|again|every|each|throughout|so far|over))",
         rf"\b{_OTHER}\b[^.;:]{{0,40}}?\b{_ACT} (?:exactly |precisely |just |much )?(?:identically|alike)",
         rf"\b{_OTHER}\b[^.;:]{{0,40}}?\b{_ACT} (?:exactly |precisely |just |much )?(?:what(?:ever)?|as|like|the way)"
-        r" (?:i|me|we)\b(?! (?:did|have|had|chose|played))",
+        r" (?:i|me|we)\b(?! (?:did|have|had|chose|played|want|need|expect|get|gain|earn|hope))",
         rf"\bsame {_THINGS} (?:as (?:me|mine|i)\b|i\b)",
         rf"\b(?:whatever|what) i (?:choose|do|decide|pick|play|conclude)[^.;:]*\b(?:{_OTHER}|be|also|too)\b",
         rf"\b{_THINGS}[^.;:]{{0,30}} (?:are|is) (?:logically |perfectly |strongly )?"
@@ -118,12 +122,15 @@ _PHRASES: Mapping[Marker, tuple[str, ...]] = {
         r"\bgrim trigger\b",
         r"\brevenge\b",
         r"\breturn(?:ing|s)? the favou?r\b",
-        rf"\b(?:if|when|as long as|until|once|unless|after) {_HIM}[^.;:]{{0,30}}"
-        r"\b(?:cooperat\w+|defect\w*|betray\w*|do(?:es)?|did)\b",
-        r"\bwhat(?:ever)? (?:the other|they|it|my (?:co-?player|opponent|partner))[^.;:]{0,15}"
-        r"\b(?:did|chose|played)\b",
-        r"\b(?:copy|repeat|mirror|match)(?:ing|es|s)? "
-        r"(?:the other|their|its|his|her|my (?:co-?player|opponent|partner))[\w' ]{0,15} "
+        rf"\b(?:if|when|whenever) {_HIM}\b[^.;:]{{0,30}}?\b{_MOVED}\b[^.;:]{{0,30}}?,? (?:then )?(?:so )?(?:i|we)\b"
+        r"(?:['’]ll| will| would| shall| also| always| too| must| should)* "
+        r"(?:cooperat|defect|choos|pick|play|do|retaliat|respond|return|switch|answer|punish|forgiv)\w*",
+        rf"\b(?:if|when|whenever) {_HIM} (?:(?:has|have|had|just|ever) )*"
+        r"(?:cooperated|defected|betrayed|did|exploited)\b",
+        rf"\b(?:as long as|until|once|unless|after) {_HIM}\b[^.;:]{{0,30}}?\b{_MOVED}",
+        rf"\bwhat(?:ever)? {_HIM}\b[^.;:]{{0,15}}\b(?:did|chose|played)\b",
+        r"\b(?:copy|copies|repeat|mirror|match)(?:ing|es|s)? (?:(?:the|my|our) )?"
+        r"(?:others?|opponent|co-?player|partner|their|its|his|her)\b[\w'’ ]{0,20} "
         r"(?:last|previous|latest|move|choice|action)",
     ),
     Marker.WELFARE: (
@@ -131,6 +138,8 @@ _PHRASES: Mapping[Marker, tuple[str, ...]] = {
         r"\b(?:both|all|everyone|everybody)(?: of us)?(?: \w+){0,2} "
         r"(?:gains?|benefits?|profits?|wins?|better off|more points|well)\b",
         r"\bbetter off together\b",
+        r"\b(?:points|scores?|outcomes?|payoffs?|rewards?|result) for (?:both|all|everyone|everybody|us)\b",
+        r"\bbenefit(?:s|ed|ing)? (?:us )?(?:both|all|everyone|everybody)\b",
         r"\b(?:total|joint|combined|collective|overall|our) "
         r"(?:payoffs?|points|scores?|welfare|gain|outcome|benefit|good|reward)\b",
         r"\b(?:common|greater|social) (?:good|welfare|optimum)\b",
