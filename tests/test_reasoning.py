@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
+from dsl import substituted
 from writing import wrote
 
 from acausal.analysis.phrases import Marker
@@ -63,6 +65,15 @@ def test_illegible_and_substituted_decisions_are_not_followed() -> None:
     (found,) = relations(texts("C?x", "DDD", 5))
     assert found.with_it is not None
     assert (found.with_it.value, found.with_it.n) == (1.0, 5)
+
+
+def test_what_a_substitute_chose_followed_from_no_text_of_the_model() -> None:
+    helped = [
+        (replace(written, decisions=tuple(substituted(list(written.decisions)))), markers)
+        for written, markers in texts("C", "D", 5)
+    ]
+    (found,) = relations(helped)
+    assert (found.with_it, found.without_it, found.difference) == (None, None, None)
 
 
 def test_a_planted_association_is_covered_as_often_as_stated() -> None:

@@ -109,7 +109,23 @@ def judges_tables(texts: Sequence[Written], judgements: Sequence[Judgement]) -> 
         for judgement in judgements
         for number, why in judgement.illegible.items()
     ]
-    agreed = [
+    tables: dict[str, Table] = {
+        "judgements": (["judge", *place_heads(), "idea", "passage", "own"], quoted),
+        "unread": (["judge", *place_heads(), "why"], unread),
+        "agreement": _agreement_table(compared),
+        "disagreements": (
+            ["raters", "idea", "first", "second", *place_heads(), "passage"],
+            [list(row) for row in disagreements(texts, compared)],
+        ),
+    }
+    for number, own in enumerate(list(found.values())[1:], start=1):
+        related = relations((texts[int(text)], ideas) for text, ideas in own.items())
+        tables[f"relations_judge_{number}"] = relation_table(related)
+    return tables
+
+
+def _agreement_table(compared: Mapping[str, Mapping[str, Collection[Marker]]]) -> Table:
+    rows: list[list[Value]] = [
         [
             pair,
             str(marker),
@@ -138,19 +154,7 @@ def judges_tables(texts: Sequence[Written], judgements: Sequence[Judgement]) -> 
         "ac1",
         "prevalence",
     ]
-    tables: dict[str, Table] = {
-        "judgements": (["judge", *place_heads(), "idea", "passage", "own"], quoted),
-        "unread": (["judge", *place_heads(), "why"], unread),
-        "agreement": (["raters", "idea", *counts, "prevalence"], agreed),
-        "disagreements": (
-            ["raters", "idea", "first", "second", *place_heads(), "passage"],
-            [list(row) for row in disagreements(texts, compared)],
-        ),
-    }
-    for number, own in enumerate(list(found.values())[1:], start=1):
-        related = relations((texts[int(text)], ideas) for text, ideas in own.items())
-        tables[f"relations_judge_{number}"] = relation_table(related)
-    return tables
+    return ["raters", "idea", *counts, "prevalence"], rows
 
 
 def agreements(found: Mapping[str, Mapping[str, Collection[Marker]]]) -> Iterator[tuple[str, Marker, Agreement]]:
