@@ -114,6 +114,7 @@ def test_the_document_counts_equal_texts_once_and_says_what_judges_saw(tmp_path:
     assert "- sim/judge: read 5 of 5 texts in 4 calls (0 on record), $" in shown
     assert "| sim/judge – sim/hasty_judge | identity | 4 | 0.75 | 0.50 |" in shown
     tables = judges_tables(TEXTS, judgements)
+    assert all(len(row) == len(head) for head, rows in tables.values() for row in rows)
     assert {row[2] for row in tables["agreement"][1]} == {4}
     assert len(tables["judgements"][1]) == 3 + 4
     head, relations = tables["relations_judge_1"]

@@ -123,6 +123,9 @@ def test_the_command_prints_and_saves_a_sweep(sweep: Path, capsys: pytest.Captur
     assert shown.startswith(saved)
     for head in ("Ideas in the texts", "Ideas and decisions", "Likeness of strategies", "Kinds of strategies of"):
         assert f"\n## {head}" in saved
+    for path in (sweep / "texts").glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            assert len({len(row) for row in csv.reader(file)}) == 1, path.name
     strategies = rows(sweep / "texts" / "strategies.csv")
     assert len(strategies) == 2 * 2 * 10
     assert {row["cluster"] for row in strategies} == {"1", "2"}

@@ -142,18 +142,7 @@ def _agreement_table(compared: Mapping[str, Mapping[str, Collection[Marker]]]) -
         ]
         for pair, marker, each in agreements(compared)
     ]
-    counts = [
-        "n",
-        "both",
-        "first_only",
-        "second_only",
-        "alike",
-        "kappa",
-        "kappa_low",
-        "kappa_high",
-        "ac1",
-        "prevalence",
-    ]
+    counts = ["n", "both", "first_only", "second_only", "alike", "kappa", "kappa_low", "kappa_high", "ac1"]
     return ["raters", "idea", *counts, "prevalence"], rows
 
 
