@@ -129,6 +129,8 @@ def test_the_command_prints_and_saves_a_sweep(sweep: Path, capsys: pytest.Captur
     strategies = rows(sweep / "texts" / "strategies.csv")
     assert len(strategies) == 2 * 2 * 10
     assert {row["cluster"] for row in strategies} == {"1", "2"}
+    assert len({(row["x"], row["y"]) for row in strategies if float(row["x"]) + float(row["y"])}) > 1
+    assert {float(row["p_first"]) for row in strategies} == {0.0, 1.0}
     assert {row["condition"] for row in rows(sweep / "texts" / "mentions.csv")} == {"control", "identity_only"}
     echoes = {row["condition"] for row in rows(sweep / "texts" / "mentions.csv") if row["stance"] == "echo"}
     assert echoes == {"identity_only"}  # the control was told nothing, so there the same words are the author's

@@ -95,7 +95,7 @@ def csv_tables(texts: Texts) -> dict[str, Table]:
         [
             *numbers_of_place(written),
             number,
-            *(place or (None, None)),
+            *(xy or (None, None)),
             *(profile.get(s) for s in SITUATIONS),
             written.text,
         ]
