@@ -41,7 +41,7 @@ LAYERS = [
     ["plan"],
     ["jobs"],
     ["launch"],
-    ["doctor", "resume"],
+    ["doctor", "resume", "judges"],
     ["commands"],
     ["cli"],
 ]
@@ -65,6 +65,7 @@ FENCES = {
     "numpy": ["analysis/"],
     "scipy": ["analysis/"],
     "statsmodels": ["analysis/threshold.py"],
+    "sklearn": ["analysis/similarity.py", "analysis/clusters.py"],
 }
 IMPURE = {"os", "time", "datetime", "pathlib", "subprocess", "socket", "secrets", "asyncio", "logging"}
 

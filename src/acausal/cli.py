@@ -8,7 +8,19 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import contrasts, doctor, estimate, ledger, migrate, models, prompts, resume, serve
+from acausal.commands import (
+    analyse,
+    contrasts,
+    doctor,
+    estimate,
+    ledger,
+    migrate,
+    models,
+    prompts,
+    resume,
+    serve,
+    texts,
+)
 from acausal.errors import AcausalError
 
 
@@ -30,6 +42,8 @@ COMMANDS: Mapping[str, Command] = {
     "resume": resume,
     "ledger": ledger,
     "contrasts": contrasts,
+    "texts": texts,
+    "analyse": analyse,
     "doctor": doctor,
     "models": models,
     "serve": serve,

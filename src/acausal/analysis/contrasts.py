@@ -123,7 +123,7 @@ def contrast(name: str, weights: Weights, arms: Mapping[Arm, Sequence[Decision]]
         return Contrast(name, None, None, None, 0, unit, dropped, worst, "no data in every arm")
     least = float(sum(weight for weight in weights.values() if weight < 0))
     most = float(sum(weight for weight in weights.values() if weight > 0))
-    value, low, high, method = _interval(values, least, most, level)
+    value, low, high, method = mean_interval(values, least, most, level)
     differences = tuple(map(float, values))
     test = paired(differences) if sum(weights.values()) == 0 else Test(None, "a rate: nothing to test")
     found = Contrast(name, value, low, high, len(values), unit, dropped, worst, method)
@@ -213,7 +213,7 @@ def _unit_rates(decisions: Iterable[Decision], key: Callable[[Decision], int]) -
     return {number: Fraction(won[number], count) for number, count in total.items()}
 
 
-def _interval(
+def mean_interval(
     values: Sequence[Fraction], least: float, most: float, level: float
 ) -> tuple[float, float | None, float | None, str]:
     """Mean and interval of exact values, one per unit.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from acausal.analysis.inference import Estimate, half_width, share
@@ -40,10 +40,19 @@ def mean_payoff(decisions: Iterable[Decision], *, level: float = 0.95) -> Estima
     for decision in decisions:
         if decision.payoff is not None and decision.counts:
             points[decision.replicate].append(decision.payoff)
-    if not points:
+    return mean_over_replicates(points, level=level)
+
+
+def mean_over_replicates(values: Mapping[int, Sequence[float]], *, level: float = 0.95) -> Estimate | None:
+    """The mean of numbers that need not be shares, with a t interval on the replicates' means.
+
+    Args:
+        values: Replicate → its numbers, at least one.
+    """
+    if not values:
         return None
-    means = [fmean(own) for own in points.values()]
-    every = [point for own in points.values() for point in own]
+    means = [fmean(own) for own in values.values()]
+    every = [each for own in values.values() for each in own]
     value, n, clusters = fmean(every), len(every), len(means)
     if clusters == 1:
         return Estimate(value, None, None, n, 1, "one replicate: no interval")

@@ -21,6 +21,7 @@ from acausal.design.program import OUTCOMES, Program, constant
 from acausal.design.seeds import placed_seed
 from acausal.errors import ModelRejected, ModelUnavailable
 from acausal.game import Action
+from acausal.models.judges import JUDGES
 from acausal.models.planted import PLANTED, fault_of
 from acausal.models.question import (
     NO_GAME,
@@ -100,8 +101,8 @@ def superrational(question: Question) -> str:
 PERSONAS: Mapping[str, Persona] = {
     persona.__name__: persona for persona in (always_c, always_d, coin, tit_for_tat, superrational)
 } | dict.fromkeys(OTHERWISE_COOPERATIVE, always_c)
-SERVED: Mapping[str, Persona] = {**PERSONAS, **PLANTED}
-"""Every persona by name: those that play, and those whose truth is planted."""
+SERVED: Mapping[str, Persona] = {**PERSONAS, **PLANTED, **JUDGES}
+"""Every persona by name: those that play, those whose truth is planted, and those that judge texts."""
 
 FAIR = frozenset({"coin"})
 """Personas that choose either label with probability one half; all others are sure of theirs."""

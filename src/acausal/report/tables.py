@@ -175,6 +175,16 @@ def read_checks(path: Path) -> tuple[CheckRecord, ...]:
     return tuple(CheckRecord(**row) for row in rows)
 
 
+def read_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Columns and rows of any parquet file.
+
+    Raises:
+        ValueError: It is none.
+    """
+    table = pq.read_table(path)
+    return list(table.column_names), table.to_pylist()
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file for scripts; NaN is refused, missing numbers are null."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
