@@ -62,7 +62,8 @@ FENCES = {
     "matplotlib": ["report/figures.py"],
     "packaging": ["doctor/machine.py"],
     "pyarrow": ["report/tables.py"],
-    "scipy": ["analysis/inference.py"],
+    "numpy": ["analysis/"],
+    "scipy": ["analysis/"],
 }
 IMPURE = {"os", "time", "datetime", "pathlib", "subprocess", "socket", "secrets", "asyncio", "logging"}
 
