@@ -37,6 +37,7 @@ LAYERS = [
     ["experiment"],
     ["probe"],
     ["dry_run"],
+    ["power_plan"],
     ["together"],
     ["plan"],
     ["jobs"],

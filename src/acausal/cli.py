@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import contrasts, doctor, estimate, ledger, migrate, models, prompts, resume, serve
+from acausal.commands import contrasts, doctor, estimate, ledger, migrate, models, power, prompts, resume, serve
 from acausal.errors import AcausalError
 
 
@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, Command] = {
     "resume": resume,
     "ledger": ledger,
     "contrasts": contrasts,
+    "power": power,
     "doctor": doctor,
     "models": models,
     "serve": serve,
