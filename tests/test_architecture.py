@@ -31,6 +31,8 @@ LAYERS = [
     ["settled"],
     ["estimate"],
     ["report", "board", "progress", "status", "process", "queueing", "job_log"],
+    ["registration"],
+    ["deviations"],
     ["tracking"],
     ["outputs", "sweep"],
     ["audit"],

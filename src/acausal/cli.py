@@ -8,7 +8,19 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import contrasts, doctor, estimate, ledger, migrate, models, power, prompts, resume, serve
+from acausal.commands import (
+    contrasts,
+    doctor,
+    estimate,
+    ledger,
+    migrate,
+    models,
+    power,
+    preregister,
+    prompts,
+    resume,
+    serve,
+)
 from acausal.errors import AcausalError
 
 
@@ -31,6 +43,7 @@ COMMANDS: Mapping[str, Command] = {
     "ledger": ledger,
     "contrasts": contrasts,
     "power": power,
+    "preregister": preregister,
     "doctor": doctor,
     "models": models,
     "serve": serve,
