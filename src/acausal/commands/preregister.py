@@ -63,14 +63,13 @@ def _freeze(options: argparse.Namespace) -> int:
     )
     frozen.write(options.output)
     family = frozen.family
-    comparisons = len(family.contrasts) * len(family.models)
+    count = len(family.contrasts) * len(family.models)
+    comparisons = "1 comparison" if count == 1 else f"{count} comparisons"
     prompts = len({each for arm in frozen.arms for hashes in arm.prompts.values() for each in hashes})
     replicates = sorted({arm.replicates for arm in frozen.arms})
     named = ", ".join(family.contrasts) or "nothing"
     _say(f"frozen   {len(frozen.arms)} arms, {prompts} prompts, {' or '.join(map(str, replicates))} replicates an arm")
-    _say(
-        f"confirms {named} in {', '.join(family.models)}: {comparisons} comparison{'s' * (comparisons != 1)} at {family.alpha:g} with Holm"
-    )
+    _say(f"confirms {named} in {', '.join(family.models)}: {comparisons} at {family.alpha:g} with Holm")
     _say(f"file     {short(options.output)}, sha256 {frozen.hash}")
     _say("publish  the file or its hash before the first call: nothing else proves when it was written")
     return 0
