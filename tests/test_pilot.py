@@ -113,3 +113,9 @@ def test_one_replicate_measures_nothing() -> None:
     assert pilot([one_wording(drawn(1, rate=0.5, correlation=0.0, units=1))]) is None
     assert pilot([]) is None
     assert measured(one_wording(drawn(3, rate=0.5, correlation=0.1, units=2))).correlation_high is None
+
+
+def test_replicates_that_are_one_decision_each_correlate_as_far_as_can_be() -> None:
+    actions = (Action.DEFECT, Action.COOPERATE)
+    arm = [replace(d, action=actions[d.replicate % 2]) for d in drawn(1, rate=0.5, correlation=0, each=3)]
+    assert measured(one_wording(arm)).correlation == 0.95

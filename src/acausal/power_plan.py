@@ -210,8 +210,8 @@ def show(study: Study, console: Console) -> None:
     say(
         f"assumed  rate {percent(assumed.rate)}; {assumed.decisions} decisions in each {study.unit} and arm, "
         f"{assumed.strategies} strategies of {assumed.per_strategy}"
-        + (f", within which {assumed.within:g}" if assumed.per_strategy > 1 else "")
-        + (f"; arms share {assumed.shared:g} of what a {study.unit} adds" if assumed.paired else "")
+        + (f", within which {assumed.within:.3g}" if assumed.per_strategy > 1 else "")
+        + (f"; arms share {assumed.shared:.3g} of what a {study.unit} adds" if assumed.paired else "")
         + f"; two-sided at {assumed.level:.4g}"
         + (f" (the first step of Holm over {assumed.family})" if assumed.family > 1 else "")
     )

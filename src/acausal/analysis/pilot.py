@@ -83,7 +83,8 @@ def pilot(arms: Sequence[Sequence[Decision]]) -> Pilot | None:
         return None
     inside = [(each.inside, each.spread) for each in parts if each.inside is not None]
     spread = sum(part for _, part in inside)
-    within = ((sum(part for part, _ in inside) / spread) - correlation) / (1 - correlation) if spread > 0 else 0.0
+    known = min(correlation, _MOST)
+    within = (sum(part for part, _ in inside) / spread - known) / (1 - known) if spread > 0 else 0.0
     strategies = [each for own in kept for each in own.values()]
     return Pilot(
         rate=sum(each.rate for each in parts) / len(parts),
