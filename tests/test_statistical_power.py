@@ -13,7 +13,7 @@ from scipy import stats
 
 from acausal.analysis.contrasts import CONTRASTS, contrast
 from acausal.analysis.many_tests import paired_t, permutation, sign_flip, welch
-from acausal.analysis.power import Decides, effect_detectable, power, units_needed
+from acausal.analysis.power import Decides, effect_detectable, effect_seen, power, units_needed
 from acausal.analysis.studies import CONTRAST_ARMS, Assumptions, arm_counts, unit_counts, variance
 from acausal.game import Action
 from acausal.records import Decision
@@ -207,3 +207,13 @@ def test_the_contrast_of_a_sweep_finds_an_effect_as_often_as_promised() -> None:
         assert seen.unit == "wording"
         found += seen.low is not None and seen.low > 0
     assert found / studies == pytest.approx(power(WORDINGS, wordings).value, abs=3 * (0.25 / studies) ** 0.5)
+
+
+@pytest.mark.parametrize(("units", "level"), [(10, 0.05), (10, 0.01), (40, 0.05), (5, 0.05)])
+def test_the_smallest_effect_of_a_finished_study_is_found_as_often_as_is_said(units: int, level: float) -> None:
+    effect = effect_seen(0.3, units, level=level)
+    assert effect is not None
+    drawn = np.random.default_rng(0).normal(effect, 0.3, (4000, units))
+    assert (paired_t(drawn) <= level).mean() == pytest.approx(0.8, abs=0.02)
+    assert effect_seen(0.0, units) is None
+    assert effect_seen(0.3, 1) is None

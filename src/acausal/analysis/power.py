@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from acausal.analysis.many_tests import paired_t, permutation, portions, sign_flip, welch
 from acausal.analysis.studies import CONTRAST_ARMS, Assumptions, arm_counts, variance
@@ -209,3 +209,32 @@ def _guess(assumed: Assumptions, target: float) -> float:
     )
     z = special.ndtri(1 - assumed.level / 2) + special.ndtri(target)
     return math.ceil(float(z) ** 2 * spread / assumed.effect**2) + 1
+
+
+def effect_seen(spread: float, units: int, *, level: float = 0.05, target: float = 0.8) -> float | None:
+    """The smallest effect that a finished study could have seen, from the spread of its own contrasts.
+
+    By the noncentral t of a paired contrast; of no use for judging the effect that it did see.
+
+    Args:
+        spread: Standard deviation of the contrast over units.
+        level: At which one comparison is tested.
+        target: Power, in (0, 1).
+
+    Returns:
+        None with fewer than two units, or where nothing varies.
+    """
+    if units < 2 or spread <= 0:
+        return None
+    freedom, bound = units - 1, float(stats.t.ppf(1 - level / 2, units - 1))
+
+    def found(shift: float) -> float:
+        return float(stats.nct.sf(bound, freedom, shift) + stats.nct.cdf(-bound, freedom, shift))
+
+    low, high = 0.0, 1.0
+    while found(high) < target:
+        high *= 2
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) >= target else (middle, high)
+    return high * spread / math.sqrt(units)
