@@ -103,8 +103,11 @@ def test_a_changed_value_stands_beside_the_registered_one(composed: Composed, tm
     assert str(found) == "model: condition=identical_copy: models.a.temperature is 0.1, registered 0.7"
 
 
-def test_other_words_are_another_prompt_in_configuration_and_in_the_data(composed: Composed, tmp_path: Path) -> None:
-    registered = arm(composed, COPY)
+@pytest.mark.parametrize(("protocol", "asked"), [("direct", "8 first questions"), ("delegated", "first questions")])
+def test_other_words_are_another_prompt_in_configuration_and_in_the_data(
+    protocol: str, asked: str, composed: Composed, tmp_path: Path
+) -> None:
+    registered = arm(composed, COPY, f"protocol={protocol}")
     config = registered[1]
     claim = {key: [f"{words} Really." for words in own] for key, own in config.wording.claim.items()}
     reworded = replace(config, wording=replace(config.wording, claim=claim))
@@ -112,7 +115,7 @@ def test_other_words_are_another_prompt_in_configuration_and_in_the_data(compose
     found = deviations(frozen(registered), [cell])
     assert kinds(found) == ["prompt", "prompt"]
     assert "wording.claim.identical_copy is" in found[0].what
-    assert found[1].what == "8 first questions were asked in messages that are not registered"
+    assert f"{asked} were asked in messages that are not registered" in found[1].what
 
 
 def test_words_that_changed_under_the_same_configuration_are_seen(composed: Composed, tmp_path: Path) -> None:

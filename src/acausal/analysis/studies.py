@@ -30,7 +30,10 @@ CONTRAST_ARMS = MappingProxyType(
         "interaction": ((1.0, True), (-1.0, False), (-1.0, False), (1.0, False)),
     }
 )
-"""Contrast → (weight, whether the arm has the effect) of its arms: told, S, Γ_I and Γ_D; Γ and Γ50, hardly B; ΔS."""
+"""Contrast → (weight, whether the arm has the effect) of its arms: told, S, Γ_I and Γ_D; Γ and Γ50; ΔS.
+
+B takes somewhat less than Γ.
+"""
 
 
 @dataclass(frozen=True, slots=True)

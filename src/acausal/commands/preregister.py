@@ -63,13 +63,16 @@ def _freeze(options: argparse.Namespace) -> int:
     )
     frozen.write(options.output)
     family = frozen.family
-    count = len(family.contrasts) * len(family.models)
-    comparisons = "1 comparison" if count == 1 else f"{count} comparisons"
     prompts = len({each for arm in frozen.arms for hashes in arm.prompts.values() for each in hashes})
-    replicates = sorted({arm.replicates for arm in frozen.arms})
-    named = ", ".join(family.contrasts) or "nothing"
-    _say(f"frozen   {len(frozen.arms)} arms, {prompts} prompts, {' or '.join(map(str, replicates))} replicates an arm")
-    _say(f"confirms {named} in {', '.join(family.models)}: {comparisons} at {family.alpha:g} with Holm")
+    replicates = " or ".join(str(number) for number in sorted({arm.replicates for arm in frozen.arms}))
+    arms_, each = _counted(len(frozen.arms), "arm"), f"{replicates} replicate{'' if replicates == '1' else 's'}"
+    _say(f"frozen   {arms_}, {_counted(prompts, 'prompt')}, {each} an arm")
+    comparisons = _counted(len(family.contrasts) * len(family.models), "comparison")
+    if family.contrasts:
+        named = f"{', '.join(family.contrasts)} in {', '.join(family.models)}"
+        _say(f"confirms {named}: {comparisons} at {family.alpha:g} with Holm")
+    else:
+        _say("confirms nothing: the arms make no contrast of told identity or linkage")
     _say(f"file     {short(options.output)}, sha256 {frozen.hash}")
     _say("publish  the file or its hash before the first call: nothing else proves when it was written")
     return 0
@@ -93,9 +96,15 @@ def _check(options: argparse.Namespace) -> int:
     for deviation in found:
         _say(f"deviates {deviation}")
     if not found:
-        _say(f"followed {len(cells)} arms as registered: identities, prompts, models, replicates, and every decision")
+        _say(
+            f"followed {_counted(len(cells), 'arm')} as registered: identities, prompts, models, replicates, and every decision"
+        )
     return 1 if found else 0
 
 
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
