@@ -65,8 +65,8 @@ def _freeze(options: argparse.Namespace) -> int:
     family = frozen.family
     prompts = len({each for arm in frozen.arms for hashes in arm.prompts.values() for each in hashes})
     replicates = " or ".join(str(number) for number in sorted({arm.replicates for arm in frozen.arms}))
-    arms_, each = _counted(len(frozen.arms), "arm"), f"{replicates} replicate{'' if replicates == '1' else 's'}"
-    _say(f"frozen   {arms_}, {_counted(prompts, 'prompt')}, {each} an arm")
+    count, each = _counted(len(frozen.arms), "arm"), f"{replicates} replicate{'' if replicates == '1' else 's'}"
+    _say(f"frozen   {count}, {_counted(prompts, 'prompt')}, {each} an arm")
     comparisons = _counted(len(family.contrasts) * len(family.models), "comparison")
     if family.contrasts:
         named = f"{', '.join(family.contrasts)} in {', '.join(family.models)}"
