@@ -96,9 +96,8 @@ def _check(options: argparse.Namespace) -> int:
     for deviation in found:
         _say(f"deviates {deviation}")
     if not found:
-        _say(
-            f"followed {_counted(len(cells), 'arm')} as registered: identities, prompts, models, replicates, and every decision"
-        )
+        arms = _counted(len(cells), "arm")
+        _say(f"followed {arms} as registered: identities, prompts, models, replicates, and every decision")
     return 1 if found else 0
 
 
