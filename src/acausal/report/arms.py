@@ -103,7 +103,7 @@ def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:
                     "name the directory of one sweep"
                 )
             group = groups.setdefault((common, model_id), Group(model_id, number))
-            group.arms[name] = ArmOnRecord(name, _told(cell.config), decisions)
+            group.arms[name] = ArmOnRecord(name, told_by(cell.config), decisions)
     return sorted(groups.values(), key=lambda group: group.number)
 
 
@@ -113,7 +113,8 @@ def _common(config: Config) -> str:
     return fingerprint(facts)
 
 
-def _told(config: Config) -> Arm | None:
+def told_by(config: Config) -> Arm | None:
+    """What a cell tells; None where its words are more, or other, than a claim and a linkage."""
     condition = config.condition
     plain = condition.framing == "none" and not condition.disclosure
     graded = condition.claim in _GRADED or condition.linkage in _GRADED

@@ -53,10 +53,10 @@ def sweep_table(titles: Sequence[str], estimates: Sequence[CellEstimate]) -> Tab
     for name in ("calls", "USD", "at most"):
         table.add_column(name, justify="right", no_wrap=True)
     for title, estimate in zip(titles, estimates, strict=True):
-        table.add_row(title, f"{estimate.calls:,}", *_money(estimate.usd))
+        table.add_row(title, f"{estimate.calls:,}", *money(estimate.usd))
     table.add_section()
     total = total_usd([estimate.usd for estimate in estimates])
-    table.add_row("total", f"{sum(estimate.calls for estimate in estimates):,}", *_money(total), style="bold")
+    table.add_row("total", f"{sum(estimate.calls for estimate in estimates):,}", *money(total), style="bold")
     return table
 
 
@@ -67,10 +67,11 @@ def calls_of(count: int) -> str:
 
 def _line(name: str, calls: int, tokens_in: Span, tokens_out: Span, usd: Span | None) -> str:
     into, out = (_range(_short(tokens.low), _short(tokens.high)) for tokens in (tokens_in, tokens_out))
-    return _LINE.format(name, f"{calls:,}", into, out, *_money(usd))
+    return _LINE.format(name, f"{calls:,}", into, out, *money(usd))
 
 
-def _money(usd: Span | None) -> tuple[str, str]:
+def money(usd: Span | None) -> tuple[str, str]:
+    """A cost and what it cannot exceed, as they are printed."""
     if usd is None:
         return dollars(None), dollars(None)
     return _range(dollars(usd.low), dollars(usd.high)), dollars(usd.ceiling if math.isfinite(usd.ceiling) else None)

@@ -185,6 +185,12 @@ def read_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     return list(table.column_names), table.to_pylist()
 
 
+def first_strategy_hashes(path: Path) -> set[str]:
+    """Hashes of the messages that asked for the strategies of the first round, at the first asking."""
+    rows = pq.read_table(path, columns=["round", "messages_hash", "reasks"]).to_pylist()
+    return {row["messages_hash"] for row in rows if row["round"] == 1 and not row["reasks"] and row["messages_hash"]}
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file for scripts; NaN is refused, missing numbers are null."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
