@@ -36,6 +36,7 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
+    "axes.facecolor": "none",
 }
 NO_BAR = (float("nan"), float("nan"))
 """Lengths that draw nothing; 0 would draw caps, and so an interval without width."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_SHORTEST_S = 0.01
+"""Below this latency nothing was asked outside the program."""
 _MOST_LINES = 6
 """Above this number of models lines hide each other, and only the widest apart would be read."""
 
@@ -81,9 +83,12 @@ def _paths(axes: Axes, series: Mapping[str, Mapping[int, Estimate | None]]) -> N
 
 
 def latency_and_cost(calls: Mapping[str, Mapping[str, Any]]) -> Figure | None:
-    """Median latency of each model, to its 95th percentile, beside what its calls cost; None where neither is known."""
+    """Median latency of each model, to its 95th percentile, beside what its calls cost.
+
+    None where neither is known, nor where a rule answered at once and for nothing.
+    """
     timed = {model: own for model, own in calls.items() if own["latency_p50_s"] is not None}
-    if not timed:
+    if not any(own["latency_p95_s"] >= _SHORTEST_S or own["cost_usd"] for own in timed.values()):
         return None
     from matplotlib.figure import Figure
 

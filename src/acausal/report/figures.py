@@ -110,7 +110,7 @@ def _matrix(decisions: Sequence[Decision]) -> Figure:
     for row, own in enumerate(models):
         for column, other in enumerate(models):
             rate = rates.get((own, other))
-            text = "no data" if rate is None else f"{rate.value * 100:.0f} %\nn {rate.n}"
+            text = "no data" if rate is None else _cell(rate)
             dark = rate is not None and rate.value > _DARK
             axes.text(column, row, text, ha="center", va="center", color="white" if dark else _PRINT, fontsize=9)
     names = [_broken(model) for model in models]
@@ -120,6 +120,12 @@ def _matrix(decisions: Sequence[Decision]) -> Figure:
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="decisions that cooperate (%)")
     return figure
+
+
+def _cell(rate: Estimate) -> str:
+    if rate.low is None or rate.high is None:
+        return f"{rate.value * 100:.0f} %\nn {rate.n}"
+    return f"{rate.value * 100:.0f} %\n{rate.low * 100:.0f}–{rate.high * 100:.0f}\nn {rate.n}"
 
 
 def _broken(model: str) -> str:

@@ -36,6 +36,10 @@ class Gate:
     """A sentence with the numbers."""
 
 
+_WITHDRAW = ("missing decisions", "differential missingness", "positive control", "comprehension", "manipulation")
+"""Gates without which nothing is confirmed; the others qualify what is read."""
+
+
 def cell_gates(decisions: Sequence[Decision], summary: Mapping[str, Any], *, is_control: bool) -> list[Gate]:
     """The gates of one cell.
 
@@ -85,12 +89,20 @@ def sweep_gates(
 
 
 def first_line(gates: Iterable[Gate]) -> str:
-    """What a report says before anything else where a gate failed; empty where none did."""
-    failed = [gate for gate in gates if gate.verdict is Verdict.FAILED]
+    """What a report says before anything else where a gate failed that every claim rests on; empty where none did."""
+    failed = [gate for gate in gates if gate.verdict is Verdict.FAILED and gate.name in _WITHDRAW]
     if not failed:
         return ""
-    names = ", ".join(dict.fromkeys(gate.name for gate in failed))
-    return f"Nothing here is confirmed: {names} failed. {failed[0].says}"
+    names = " and ".join(dict.fromkeys(gate.name for gate in failed))
+    return f"Not confirmed: {names} failed. {failed[0].says}"
+
+
+def withdrawn(group: Group) -> list[str]:
+    """The names of the gates that one model fails and that its claims rest on."""
+    shares = {name: missing_share(arm.decisions) or 0.0 for name, arm in group.arms.items()}
+    every = [decision for arm in group.arms.values() for decision in arm.decisions]
+    gates = [_missing(missing_share(every)), _differs(shares, "arms"), _mirror([group])]
+    return [gate.name for gate in gates if gate.verdict is Verdict.FAILED]
 
 
 def _missing(share: float | None) -> Gate:

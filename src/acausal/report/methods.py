@@ -22,6 +22,6 @@ OF_A_SWEEP = (
     "cooperates with 95 %, so that the belief about the co-player is held equal; it is read together with the "
     "disjunction signature, and only where the causal mirror moves at least "
     f"{POSITIVE_CONTROL:.0%} to cooperate.",
-    f"More than {MISSING:.0%} of decisions missing, or arms that differ by more than {MISSING_DIFFERENCE * 100:g} points "
-    "in what is missing, withdraw every confirmation.",
+    f"More than {MISSING:.0%} of decisions missing, or arms that differ by more than {MISSING_DIFFERENCE * 100:g} "
+    "points in what is missing, withdraw every confirmation.",
 )

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from acausal.game import Action
-from acausal.records import CheckRecord, Decision, Outcome, RoundSummary, Status, StrategyRecord
+from acausal.records import Check, CheckRecord, Decision, Outcome, RoundSummary, Status, StrategyRecord
 
 _TEXT, _COUNT, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -157,6 +157,28 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
             row[name] = None if row[name] is None else Action(row[name])
         row["outcome"] = None if row["outcome"] is None else Outcome(row["outcome"])
     return tuple(Decision(**row) for row in rows)
+
+
+def read_strategies(path: Path) -> tuple[StrategyRecord, ...]:
+    """The strategies of a table that `write_strategies` wrote."""
+    rows = pq.read_table(path, schema=STRATEGIES).to_pylist()
+    return tuple(StrategyRecord(**row | {"status": Status(row["status"])}) for row in rows)
+
+
+def read_checks(path: Path) -> tuple[CheckRecord, ...]:
+    """The questions beside the game of a table that `write_checks` wrote."""
+    rows = pq.read_table(path, schema=CHECKS).to_pylist()
+    for row in rows:
+        row |= {"status": Status(row["status"]), "check": Check(row["check"])}
+        for name in ("first_option", "payoff_order"):
+            row[name] = None if row[name] is None else Action(row[name])
+    return tuple(CheckRecord(**row) for row in rows)
+
+
+def read_table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Names of the columns, and the rows, of any parquet table."""
+    table = pq.read_table(path)
+    return list(table.schema.names), table.to_pylist()
 
 
 def write_json(path: Path, content: Any) -> None:

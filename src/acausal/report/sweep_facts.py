@@ -1,0 +1,224 @@
+"""What a sweep's report is made of: its arms, contrasts, grids, gates and sentences."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acausal.analysis.contrasts import CONTRASTS, Contrast, contrasts
+from acausal.analysis.rates import cooperation_rate, grouped
+from acausal.analysis.switch_point import switch_point
+from acausal.errors import ConfigError
+from acausal.game import Action
+from acausal.records import Decision
+from acausal.report.arms import Cell, Group, arm_name, arms_of
+from acausal.report.contrasts import reading
+from acausal.report.figures_of_sweep import Grid, Mark
+from acausal.report.gates import Gate, sweep_gates, withdrawn
+from acausal.report.rows import certainty, percent
+from acausal.stored import read_overrides
+from acausal.treatment import Linkage
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that is said of a sweep, or of several together."""
+
+    cells: Sequence[Cell]
+    titles: Sequence[str]
+    """Of the cells, in their order."""
+    summaries: Sequence[Mapping[str, Any]]
+    """The content of each summary.json; empty where there is none."""
+    groups: Sequence[Group]
+    names: Mapping[tuple[str, int], str]
+    """(model, part) → what to call it in tables and figures."""
+    contrasts: Mapping[str, Mapping[str, Contrast]]
+    """That name → contrast by name."""
+    grids: Sequence[Grid]
+    gates: Sequence[Gate]
+    note: str = ""
+    """Why there are no arms; empty where there are."""
+    parts: Sequence[str] = field(default_factory=tuple)
+    """What sets each part of the sweep apart, from the first."""
+
+
+def facts_of(cells: Sequence[Cell]) -> Facts:
+    """Everything, from the records of finished cells."""
+    note = ""
+    try:
+        groups = arms_of(cells)
+    except ConfigError as error:
+        groups, note = [], f"No contrasts: {error}."
+    summaries = [_summary(cell.directory) for cell in cells]
+    titles = _titles(cells)
+    names = _names(groups)
+    own = {title: cell.decisions for title, cell in zip(titles, cells, strict=True)}
+    checks = [summary["checks"] for summary in summaries if summary.get("checks")]
+    return Facts(
+        cells=cells,
+        titles=titles,
+        summaries=summaries,
+        groups=groups,
+        names=names,
+        contrasts={names[g.model, g.number]: contrasts(g.told) for g in groups},
+        grids=_grids(cells),
+        gates=sweep_gates(groups, own, checks),
+        note=note,
+        parts=_parts(groups, cells),
+    )
+
+
+def findings(facts: Facts) -> list[str]:
+    """What the sweep shows, model by model; a claim of a model that fails a gate is marked as not confirmed."""
+    every = [decision for cell in facts.cells for decision in cell.decisions]
+    models = {decision.agent_model for decision in every}
+    said = [f"{len(facts.cells)} cells with {len(every):,} decisions of {len(models)} model{'s' * (len(models) != 1)}."]
+    said += [facts.note] if facts.note else []
+    for group in facts.groups:
+        name = facts.names[group.model, group.number]
+        found = facts.contrasts[name]
+        if not found:
+            said.append(f"{name}: {_rates(group)}.")
+            continue
+        numbers = "; ".join(f"{key} {_signed(each)}" for key, each in found.items() if each.value is not None)
+        failed = withdrawn(group)
+        doubt = f" Not confirmed: {' and '.join(failed)} failed." if failed else ""
+        said.append(f"{name}: {reading(group.told)} ({numbers or 'no data'}).{doubt}")
+    for grid in facts.grids:
+        said.append(_switch(grid))
+    return said
+
+
+def rate_marks(facts: Facts) -> dict[str, dict[str, Mark]]:
+    """Arm → model → its rate, those without data left out."""
+    found: dict[str, dict[str, Mark]] = {}
+    for group in facts.groups:
+        for name, arm in group.arms.items():
+            rate = cooperation_rate(arm.decisions)
+            if rate is not None:
+                label = facts.names[group.model, group.number]
+                found.setdefault(name, {})[label] = Mark(rate.value, rate.low, rate.high)
+    return found
+
+
+def effect_marks(facts: Facts) -> dict[str, dict[str, Mark]]:
+    """Contrast → model → its value, in the order of CONTRASTS."""
+    return {
+        name: marks
+        for name in CONTRASTS
+        if (
+            marks := {
+                model: Mark(each.value, each.low, each.high)
+                for model, found in facts.contrasts.items()
+                if (each := found.get(name)) is not None and each.value is not None
+            }
+        )
+    }
+
+
+def _summary(directory: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content
+
+
+def _titles(cells: Sequence[Cell]) -> list[str]:
+    """A name for each cell: its condition where that tells them apart, else its directory's name, else its path."""
+    for title in (lambda c: arm_name(c.config), lambda c: c.directory.name, lambda c: str(c.directory)):
+        titles = [title(cell) for cell in cells]
+        if len(set(titles)) == len(titles):
+            break
+    return titles
+
+
+def _names(groups: Sequence[Group]) -> dict[tuple[str, int], str]:
+    """A model's id alone where it is in one part, else with the number of the part."""
+    parts: defaultdict[str, set[int]] = defaultdict(set)
+    for group in groups:
+        parts[group.model].add(group.number)
+    return {(g.model, g.number): g.model if len(parts[g.model]) == 1 else f"{g.model}, part {g.number}" for g in groups}
+
+
+def _parts(groups: Sequence[Group], cells: Sequence[Cell]) -> list[str]:
+    """The overrides in which the first cell of each part differs from others; nothing where there is one part."""
+    numbers = sorted({group.number for group in groups})
+    if len(numbers) < 2:
+        return []
+    first: dict[int, Sequence[Decision]] = {}
+    for group in groups:
+        first.setdefault(group.number, next(iter(group.arms.values())).decisions)
+    words = []
+    for number in numbers:
+        cell = next(c for c in cells if first[number] and first[number][0] in set(c.decisions))
+        words.append([w for w in read_overrides(cell.directory) if not w.lstrip("+").startswith("condition")])
+    shared = set(words[0]).intersection(*words[1:])
+    return [" ".join(word for word in own if word not in shared) or "as configured" for own in words]
+
+
+def _rates(group: Group) -> str:
+    said = []
+    for name, arm in group.arms.items():
+        rate = cooperation_rate(arm.decisions)
+        said.append(f"{name} no data" if rate is None else f"{name} {percent(rate.value)} ({certainty(rate)})")
+    return "cooperates in " + "; ".join(said)
+
+
+def _signed(each: Contrast) -> str:
+    value = f"{round(each.value or 0.0, 2) + 0.0:+.2f}"
+    return value if each.low is None or each.high is None else f"{value} [{each.low:+.2f}, {each.high:+.2f}]"
+
+
+def _switch(grid: Grid) -> str:
+    where = f"{grid.model} in {grid.game}"
+    if grid.switch is None:
+        return f"{where}: cooperation does not set in anywhere between the match probabilities told."
+    at = grid.switch
+    sure = at.method if at.low is None else f"95 % interval {at.low:.3f}–{at.high or 0:.3f}: {at.method}"
+    star = "" if grid.r_star is None else f"; r* is {grid.r_star:.3f}"
+    return f"{where}: cooperation sets in at a told match probability of {at.value:.3f} ({sure}){star}."
+
+
+def _grids(cells: Sequence[Cell]) -> list[Grid]:
+    """Every model and game with at least two told match probabilities; games as their payoffs, names can be shared."""
+    found: defaultdict[tuple[str, str], dict[float, list[Decision]]] = defaultdict(dict)
+    stars: dict[str, float | None] = {}
+    for cell in cells:
+        condition = cell.config.condition
+        if condition.linkage is not Linkage.match_probability or condition.match_probability is None:
+            continue
+        payoffs = cell.config.payoffs
+        listed = (payoffs.temptation, payoffs.reward, payoffs.punishment, payoffs.sucker)
+        game = f"{cell.config.game.name} {'/'.join(f'{point:g}' for point in listed)}"
+        stars[game] = payoffs.r_star
+        for model, own in grouped(cell.decisions, lambda d: d.agent_model).items():
+            found[model, game].setdefault(condition.match_probability, []).extend(own)
+    return [
+        Grid(
+            model,
+            game,
+            stars[game],
+            {told: cooperation_rate(own) for told, own in sorted(by_told.items())},
+            (units := _units(by_told)),
+            switch_point(units),
+        )
+        for (model, game), by_told in found.items()
+        if len(by_told) > 1
+    ]
+
+
+def _units(by_told: Mapping[float, Sequence[Decision]]) -> list[dict[float, tuple[int, int]]]:
+    """Counts of each wording, or of each replicate where there is one wording."""
+    wordings = {decision.paraphrase for own in by_told.values() for decision in own}
+    counts: defaultdict[int, defaultdict[float, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for told, own in by_told.items():
+        for decision in own:
+            if decision.counts:
+                unit = decision.replicate if len(wordings) < 2 else decision.paraphrase or 1
+                counts[unit][told].append(decision.action is Action.COOPERATE)
+    return [{told: (sum(own), len(own)) for told, own in unit.items()} for _, unit in sorted(counts.items())]
