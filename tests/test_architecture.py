@@ -41,7 +41,7 @@ LAYERS = [
     ["plan"],
     ["jobs"],
     ["launch"],
-    ["doctor", "resume"],
+    ["doctor", "resume", "remake"],
     ["commands"],
     ["cli"],
 ]
@@ -59,7 +59,7 @@ FENCES = {
     "yaml": ["stored.py", "earlier.py", "migrate.py"],
     "axelrod": ["models/axelrod_players.py"],
     "xllamacpp": ["models/local.py"],
-    "matplotlib": ["report/figures.py"],
+    "matplotlib": ["report/figure"],
     "packaging": ["doctor/machine.py"],
     "pyarrow": ["report/tables.py"],
     "scipy": ["analysis/inference.py"],

@@ -8,7 +8,19 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from acausal.commands import contrasts, doctor, estimate, ledger, migrate, models, prompts, resume, serve
+from acausal.commands import (
+    contrasts,
+    doctor,
+    estimate,
+    export,
+    ledger,
+    migrate,
+    models,
+    prompts,
+    report,
+    resume,
+    serve,
+)
 from acausal.errors import AcausalError
 
 
@@ -30,6 +42,8 @@ COMMANDS: Mapping[str, Command] = {
     "resume": resume,
     "ledger": ledger,
     "contrasts": contrasts,
+    "report": report,
+    "export": export,
     "doctor": doctor,
     "models": models,
     "serve": serve,

@@ -65,12 +65,20 @@ def cells_below(directory: Path) -> list[Cell]:
     Raises:
         ConfigError: A cell's configuration is damaged.
     """
-    found = []
-    for table in sorted(directory.rglob(_TABLE), key=_natural):
-        cell = table.parent
-        if (cell / CONFIG).exists():
-            found.append(Cell(cell, config_of(read_config(cell), where=cell), read_decisions(table)))
-    return found
+    return cells_of(table.parent for table in sorted(directory.rglob(_TABLE), key=_natural))
+
+
+def cells_of(directories: Iterable[Path]) -> list[Cell]:
+    """Those of the directories that hold a cell with a table of decisions, in their order.
+
+    Raises:
+        ConfigError: A cell's configuration is damaged.
+    """
+    return [
+        Cell(cell, config_of(read_config(cell), where=cell), read_decisions(cell / _TABLE))
+        for cell in directories
+        if (cell / CONFIG).exists() and (cell / _TABLE).exists()
+    ]
 
 
 def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:

@@ -76,20 +76,21 @@ def _forest(
     """A panel for each arm or contrast, a row for each model."""
     from matplotlib.figure import Figure
 
-    models = list(dict.fromkeys(model for own in panels.values() for model in own))
     across = min(_ACROSS, len(panels))
     down = -(-len(panels) // across)
-    height = 0.9 + 0.24 * len(models)
+    height = 0.9 + 0.24 * max(map(len, panels.values()))
     figure = Figure(figsize=(2.2 + 2.1 * across, 0.5 + height * down), layout="constrained")
+    left: list[str] = []
     for number, (name, marks) in enumerate(panels.items()):
         axes = figure.add_subplot(down, across, number + 1)
         if middle is not None:
             axes.axvline(middle, color="#888888", linewidth=0.8, linestyle=":")
-        for row, model in enumerate(models):
-            if (mark := marks.get(model)) is not None:
-                _mark(axes, mark, row)
-        first = number % across == 0
-        axes.set_yticks(range(len(models)), models if first else [""] * len(models), fontsize=8)
+        for row, mark in enumerate(marks.values()):
+            _mark(axes, mark, row)
+        models = list(marks)
+        named = number % across == 0 or models != left
+        axes.set_yticks(range(len(models)), models if named else [""] * len(models), fontsize=8)
+        left = models
         axes.set(xlim=limits, ylim=(len(models) - 0.4, -0.6))
         axes.set_title(name.replace("_", " "), fontsize=9)
         axes.tick_params(axis="x", labelsize=8)

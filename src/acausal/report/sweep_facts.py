@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ from acausal.report.gates import Gate, sweep_gates, withdrawn
 from acausal.report.rows import certainty, percent
 from acausal.stored import read_overrides
 from acausal.treatment import Linkage
+
+_MAIN = ("Γ", "told", "I - none", "same - none")
+_MOST_NAMED = 8
+"""Models that a sentence lists; the tables have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +83,39 @@ def findings(facts: Facts) -> list[str]:
     models = {decision.agent_model for decision in every}
     said = [f"{len(facts.cells)} cells with {len(every):,} decisions of {len(models)} model{'s' * (len(models) != 1)}."]
     said += [facts.note] if facts.note else []
+    said += [*_readings(facts), *(_switch(grid) for grid in facts.grids)]
+    return said
+
+
+def _readings(facts: Facts) -> list[str]:
+    """Models that read alike share a sentence: those that show something first, no data last."""
+    alike: defaultdict[tuple[int, str, str], list[str]] = defaultdict(list)
+    alone = []
     for group in facts.groups:
         name = facts.names[group.model, group.number]
         found = facts.contrasts[name]
         if not found:
-            said.append(f"{name}: {_rates(group)}.")
+            alone.append(f"{name}: {_rates(group)}.")
             continue
-        numbers = "; ".join(f"{key} {_signed(each)}" for key, each in found.items() if each.value is not None)
+        words = reading(group.told)
         failed = withdrawn(group)
         doubt = f" Not confirmed: {' and '.join(failed)} failed." if failed else ""
-        said.append(f"{name}: {reading(group.told)} ({numbers or 'no data'}).{doubt}")
-    for grid in facts.grids:
-        said.append(_switch(grid))
-    return said
+        # What nothing was shown of comes after what something was, and what failed a gate after what passed.
+        rank = 2 * (2 if words.startswith("no data") else words.startswith("nothing")) + bool(failed)
+        alike[rank, re.sub(r"; the causal mirror moves.*? only", "", words), doubt].append(f"{name} ({_main(found)})")
+    ordered = sorted(alike.items(), key=lambda item: (item[0][0], item[0][1]))
+    return [f"{words[:1].upper()}{words[1:]}: {_some(names)}.{doubt}" for (_, words, doubt), names in ordered] + alone
+
+
+def _main(found: Mapping[str, Contrast]) -> str:
+    """The contrast that the question is about, of those asked."""
+    name = next((key for key in _MAIN if key in found), next(iter(found)))
+    return f"{name} {_signed(found[name])}" if found[name].value is not None else "no data"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def rate_marks(facts: Facts) -> dict[str, dict[str, Mark]]:

@@ -180,8 +180,6 @@ def _arms(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     if not arms:
         return []
     (name, first), *others = arms.values()
-    whole = [(q.title, [f"[{m.role}]\n{m.content}" for m in q.messages]) for q in first]
-    shown: list[dict[str, Any]] = [
-        {"name": name, "whole": [(t, "\n\n".join(parts)) for t, parts in whole], "changes": {}}
-    ]
+    whole = [(q.title, "\n\n".join(f"[{m.role}]\n{m.content}" for m in q.messages)) for q in first]
+    shown: list[dict[str, Any]] = [{"name": name, "whole": whole, "changes": {}}]
     return shown + [{"name": name, "whole": [], "changes": against(first, asked)} for name, asked in others]
