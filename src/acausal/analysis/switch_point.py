@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from acausal.analysis.inference import Estimate, half_width
 
 _STEPS = 60
+_BETWEEN = "all units equal: somewhere between these two probabilities told"
 _Counts = Mapping[float, tuple[int, int]]
 """Told match probability → decisions that cooperate, and that count."""
 
@@ -37,9 +38,13 @@ def switch_point(units: Sequence[_Counts]) -> Estimate | None:
     if max(pseudo) - min(pseudo) < 1e-9:
         told = sorted(_sum(units))
         low, high = max(r for r in told if r <= whole), min(r for r in told if r >= whole)
-        return Estimate(whole, low, high, n, clusters, "all units equal: between the probabilities told")
+        return Estimate(
+            whole, low, high, n, clusters, _BETWEEN
+        )
     half = half_width(pseudo, 0.95)
-    return Estimate(whole, max(0.0, whole - half), min(1.0, whole + half), n, clusters, "jackknife t over units")
+    return Estimate(
+        whole, max(0.0, whole - half), min(1.0, whole + half), n, clusters, "95 % jackknife t interval over units"
+    )
 
 
 def curve(units: Sequence[_Counts]) -> tuple[float, float] | None:

@@ -97,7 +97,7 @@ def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:
     for cell in cells:
         common = _common(cell.config)
         number = numbers.setdefault(common, len(numbers) + 1)
-        name = arm_name(cell.config)
+        name = cell.config.condition.name
         for model_id, decisions in grouped(cell.decisions, lambda d: d.agent_model).items():
             if model not in model_id:
                 continue
@@ -109,17 +109,6 @@ def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:
             group = groups.setdefault((common, model_id), Group(model_id, number))
             group.arms[name] = ArmOnRecord(name, _told(cell.config), decisions)
     return sorted(groups.values(), key=lambda group: group.number)
-
-
-def arm_name(config: Config) -> str:
-    """The condition of a cell, with the number that it tells where it tells one."""
-    condition = config.condition
-    told = [condition.name]
-    if condition.claim is Claim.similarity and condition.similarity is not None:
-        told.append(f"{condition.similarity:g} %")
-    if condition.linkage is Linkage.match_probability and condition.match_probability is not None:
-        told.append(f"r {condition.match_probability:g}")
-    return " ".join(told)
 
 
 def _common(config: Config) -> str:

@@ -16,14 +16,15 @@ from acausal.analysis.switch_point import switch_point
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Decision
-from acausal.report.arms import Cell, Group, arm_name, arms_of
+from acausal.report.arms import Cell, Group, arms_of
 from acausal.report.contrasts import reading
 from acausal.report.figures_of_sweep import Grid, Mark
 from acausal.report.gates import Gate, sweep_gates, withdrawn
-from acausal.report.rows import certainty, percent
+from acausal.report.rows import interval, percent
 from acausal.stored import read_overrides
 from acausal.treatment import Linkage
 
+_GRADED = (Linkage.match_probability,)
 _MAIN = ("Γ", "told", "I - none", "same - none")
 _MOST_NAMED = 8
 """Models that a sentence lists; the tables have all."""
@@ -95,7 +96,9 @@ def _readings(facts: Facts) -> list[str]:
         name = facts.names[group.model, group.number]
         found = facts.contrasts[name]
         if not found:
-            alone.append(f"{name}: {_rates(group)}.")
+            told = {cell.config.condition.name for cell in facts.cells if cell.config.condition.linkage in _GRADED}
+            if not group.arms.keys() <= told:  # a grid has a sentence of its own
+                alone.append(f"{name}: {_rates(group)}.")
             continue
         words = reading(group.told)
         failed = withdrawn(group)
@@ -155,7 +158,7 @@ def _summary(directory: Path) -> dict[str, Any]:
 
 def _titles(cells: Sequence[Cell]) -> list[str]:
     """A name for each cell: its condition where that tells them apart, else its directory's name, else its path."""
-    for title in (lambda c: arm_name(c.config), lambda c: c.directory.name, lambda c: str(c.directory)):
+    for title in (lambda c: c.config.condition.name, lambda c: c.directory.name, lambda c: str(c.directory)):
         titles = [title(cell) for cell in cells]
         if len(set(titles)) == len(titles):
             break
@@ -190,8 +193,9 @@ def _rates(group: Group) -> str:
     said = []
     for name, arm in group.arms.items():
         rate = cooperation_rate(arm.decisions)
-        said.append(f"{name} no data" if rate is None else f"{name} {percent(rate.value)} ({certainty(rate)})")
-    return "cooperates in " + "; ".join(said)
+        sure = "" if rate is None else f" ({interval(rate)})" if rate.low is not None else f" ({rate.method})"
+        said.append(f"{name} {percent(rate.value if rate else None)}{sure}")
+    return "cooperates, with 95 % intervals, in " + "; ".join(said)
 
 
 def _signed(each: Contrast) -> str:
@@ -204,7 +208,8 @@ def _switch(grid: Grid) -> str:
     if grid.switch is None:
         return f"{where}: cooperation does not set in anywhere between the match probabilities told."
     at = grid.switch
-    sure = at.method if at.low is None else f"95 % interval {at.low:.3f}–{at.high or 0:.3f}: {at.method}"
+    within = "" if at.low is None or at.high is None else f"{at.low:.3f}–{at.high:.3f}, "
+    sure = f"{within}{at.method}"
     star = "" if grid.r_star is None else f"; r* is {grid.r_star:.3f}"
     return f"{where}: cooperation sets in at a told match probability of {at.value:.3f} ({sure}){star}."
 

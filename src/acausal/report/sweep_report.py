@@ -9,7 +9,7 @@ from typing import Any
 from acausal import provenance
 from acausal.analysis.rates import cooperation_rate
 from acausal.design.arms import Question, differing, questions
-from acausal.report.arms import Cell, arm_name
+from acausal.report.arms import Cell
 from acausal.report.cell_tables import gates_table
 from acausal.report.document import figure_words, render
 from acausal.report.figures_of_sweep import write_sweep_figures
@@ -176,7 +176,7 @@ def _arms(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     arms: dict[tuple[str, ...], tuple[str, list[Question]]] = {}
     for cell in cells:
         asked = differing(questions(cell.config, 1))
-        arms.setdefault(tuple(question.hash for question in asked), (arm_name(cell.config), asked))
+        arms.setdefault(tuple(question.hash for question in asked), (cell.config.condition.name, asked))
     if not arms:
         return []
     (name, first), *others = arms.values()
