@@ -17,7 +17,7 @@ TABLE = Table("rates", "Rates & more", ("model", "rate", "method"), [("x_1", 0.5
 
 
 def test_csv_survives_its_round_trip() -> None:
-    read = pd.read_csv(io.StringIO(as_csv(("a", "b", "c"), [("x,\"y\"\nz", 0.1 + 0.2, True), ("", None, False)])))
+    read = pd.read_csv(io.StringIO(as_csv(("a", "b", "c"), [('x,"y"\nz', 0.1 + 0.2, True), ("", None, False)])))
     assert read.a[0] == 'x,"y"\nz'
     assert read.b[0] == 0.1 + 0.2
     assert read.b.isna().tolist() == [False, True]

@@ -38,9 +38,7 @@ def switch_point(units: Sequence[_Counts]) -> Estimate | None:
     if max(pseudo) - min(pseudo) < 1e-9:
         told = sorted(_sum(units))
         low, high = max(r for r in told if r <= whole), min(r for r in told if r >= whole)
-        return Estimate(
-            whole, low, high, n, clusters, _BETWEEN
-        )
+        return Estimate(whole, low, high, n, clusters, _BETWEEN)
     half = half_width(pseudo, 0.95)
     return Estimate(
         whole, max(0.0, whole - half), min(1.0, whole + half), n, clusters, "95 % jackknife t interval over units"
