@@ -148,7 +148,8 @@ class Sweep:
             if line["code"] != ExitCode.DONE:
                 _print(console, f"cell {line['title']}: {line['message']}")
         code = self._code([line["code"] for line in ended.values()])
-        report = None if self.books == REPLAYED else self._report(console)
+        unasked = self.books == REPLAYED or code is ExitCode.INTERRUPTED  # who stops a sweep is not to wait for one
+        report = None if unasked else self._report(console)
         if self.run is not None:
             self.run.finish(report, code.tracked_as)
             _print(console, f"MLflow   {ui_command() if self.run.warning is None else self.run.warning}")
