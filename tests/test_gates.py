@@ -114,6 +114,12 @@ def test_a_mirror_that_moves_too_few_fails_and_withdraws() -> None:
     assert verdicts(sweep(group(control=FINE)))["positive control"] == Verdict.NOT_ASKED
 
 
+def test_a_model_that_failed_the_quiz_claims_nothing_and_others_may() -> None:
+    checks = [{"comprehension_by_model": {"a": share, "b": 0.2}, "manipulation_by_model": {}} for share in (1.0, 0.5)]
+    assert withdrawn(group(control=FINE), checks[:1]) == []
+    assert withdrawn(group(control=FINE), checks) == ["comprehension"]
+
+
 def test_checks_of_any_cell_can_fail_a_sweep() -> None:
     checks = [{"comprehension_by_model": {"a": share}, "manipulation_by_model": {}} for share in (1.0, 0.5)]
     assert "comprehension failed" in first_line(sweep(group(control=FINE), checks))

@@ -10,6 +10,7 @@ from acausal.analysis.outcomes import outcome_shares
 from acausal.analysis.outcomes import trajectories as paths
 from acausal.records import Decision
 from acausal.report.figure_files import COLOURS, DASHES, MARKERS, blank, distances, round_ticks
+from acausal.report.rows import dollars
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,13 +104,12 @@ def latency_and_cost(calls: Mapping[str, Mapping[str, Any]]) -> Figure | None:
             cost.text(0.02, row, "unknown", va="center", transform=cost.get_yaxis_transform())
         else:
             cost.barh(row, usd, color=colour, alpha=0.5, height=0.6)
-            cost.text(usd, row, f" ${usd:.4g}", va="center")
+            cost.text(usd, row, f" {dollars(usd)}", va="center")
     latency.set_yticks(range(len(timed)), list(timed))
     latency.invert_yaxis()
-    latency.set(xlabel="latency, median to 95th percentile (s)")
+    latency.set(xlabel="latency: median, 95th percentile (s)")
     latency.set_xlim(left=0)
-    cost.set(xlabel="cost of all calls (USD)")
-    cost.margins(x=0.3)
-    cost.set_xlim(left=0)
+    cost.set(xlabel="all calls (USD)")
+    cost.set_xlim(0, 1.4 * max([own["cost_usd"] or 0 for own in timed.values()] + [1e-6]))
     latency.grid(axis="x", alpha=0.3)
     return figure

@@ -92,6 +92,7 @@ def _forest(
         axes.set_yticks(range(len(models)), models if named else [""] * len(models), fontsize=8)
         left = models
         axes.set(xlim=limits, ylim=(len(models) - 0.4, -0.6))
+        axes.set_xticks([-1, 0, 1] if middle is not None else [0, 0.5, 1])
         axes.set_title(name.replace("_", " "), fontsize=9)
         axes.tick_params(axis="x", labelsize=8)
         axes.grid(axis="x", alpha=0.3)

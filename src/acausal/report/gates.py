@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from acausal.analysis.checks import NOT_RECEIVED, PASSED
-from acausal.analysis.contrasts import arm_rate, contrasts, missing_share
+from acausal.analysis.contrasts import CONTRASTS, arm_rate, contrast, missing_share
 from acausal.analysis.rates import grouped
 from acausal.records import Decision
 from acausal.report.arms import Group
@@ -88,21 +88,37 @@ def sweep_gates(
     ]
 
 
-def first_line(gates: Iterable[Gate]) -> str:
-    """What a report says before anything else where a gate failed that every claim rests on; empty where none did."""
+def first_line(gates: Iterable[Gate], *, marked: bool = False) -> str:
+    """What a report says before anything else where a gate failed that claims rest on; empty where none did.
+
+    Args:
+        marked: Whether the claims that fail a gate are marked one by one, so that others may stand.
+    """
     failed = [gate for gate in gates if gate.verdict is Verdict.FAILED and gate.name in _WITHDRAW]
     if not failed:
         return ""
     names = " and ".join(dict.fromkeys(gate.name for gate in failed))
-    return f"Not confirmed: {names} failed. {failed[0].says}"
+    scope = "Not confirmed where it is marked" if marked else "Not confirmed"
+    return f"{scope}: {names} failed. {failed[0].says}"
 
 
-def withdrawn(group: Group) -> list[str]:
-    """The names of the gates that one model fails and that its claims rest on."""
+def withdrawn(group: Group, checks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """The names of the gates that one model fails and that its claims rest on.
+
+    Args:
+        checks: As of `sweep_gates`.
+    """
     shares = {name: missing_share(arm.decisions) or 0.0 for name, arm in group.arms.items()}
     every = [decision for arm in group.arms.values() for decision in arm.decisions]
     gates = [_missing(missing_share(every)), _differs(shares, "arms"), _mirror([group])]
-    return [gate.name for gate in gates if gate.verdict is Verdict.FAILED]
+    for own in checks:
+        of_model = {
+            key: {group.model: shares[group.model]}
+            for key, shares in own.items()
+            if key.endswith("_by_model") and group.model in shares
+        }
+        gates += _asked(of_model)
+    return list(dict.fromkeys(gate.name for gate in gates if gate.verdict is Verdict.FAILED))
 
 
 def _missing(share: float | None) -> Gate:
@@ -136,8 +152,9 @@ def _room(rates: Mapping[str, float | None]) -> list[Gate]:
 
 def _mirror(groups: Sequence[Group]) -> Gate:
     name = "positive control"
-    found = {group.model: contrasts(group.told).get("mirror") for group in groups}
-    rates = {model: each.value for model, each in found.items() if each is not None}
+    weights = CONTRASTS["mirror"]
+    asked = [group for group in groups if weights.keys() <= group.told.keys()]
+    rates = {group.model: contrast("mirror", weights, group.told).value for group in asked}
     if not rates:
         return Gate(name, Verdict.NOT_ASKED, "No arm has a co-player that sees the choice and copies it.")
     low = {model: rate for model, rate in rates.items() if rate is None or rate < POSITIVE_CONTROL}

@@ -26,6 +26,7 @@ from acausal.treatment import Linkage
 
 _GRADED = (Linkage.match_probability,)
 _MAIN = ("Γ", "told", "I - none", "same - none")
+_CLAIM = re.compile("the acausal claim")
 _MOST_NAMED = 8
 """Models that a sentence lists; the tables have all."""
 
@@ -46,6 +47,8 @@ class Facts:
     """That name → contrast by name."""
     grids: Sequence[Grid]
     gates: Sequence[Gate]
+    checks: Sequence[Mapping[str, Any]] = ()
+    """Of the cells that asked something beside the game: `checks` of their summaries."""
     note: str = ""
     """Why there are no arms; empty where there are."""
     parts: Sequence[str] = field(default_factory=tuple)
@@ -73,6 +76,7 @@ def facts_of(cells: Sequence[Cell]) -> Facts:
         contrasts={names[g.model, g.number]: contrasts(g.told) for g in groups},
         grids=_grids(cells),
         gates=sweep_gates(groups, own, checks),
+        checks=checks,
         note=note,
         parts=_parts(groups, cells),
     )
@@ -101,10 +105,13 @@ def _readings(facts: Facts) -> list[str]:
                 alone.append(f"{name}: {_rates(group)}.")
             continue
         words = reading(group.told)
-        failed = withdrawn(group)
+        failed = withdrawn(group, facts.checks)
         doubt = f" Not confirmed: {' and '.join(failed)} failed." if failed else ""
         # What nothing was shown of comes after what something was, and what failed a gate after what passed.
-        rank = 2 * (2 if words.startswith("no data") else words.startswith("nothing")) + bool(failed)
+        rank = 2 * (
+            3 if words.startswith("no data") else 2 if words.startswith("nothing") else not _CLAIM.search(words)
+        )
+        rank += bool(failed)
         alike[rank, re.sub(r"; the causal mirror moves.*? only", "", words), doubt].append(f"{name} ({_main(found)})")
     ordered = sorted(alike.items(), key=lambda item: (item[0][0], item[0][1]))
     return [f"{words[:1].upper()}{words[1:]}: {_some(names)}.{doubt}" for (_, words, doubt), names in ordered] + alone
@@ -178,15 +185,19 @@ def _parts(groups: Sequence[Group], cells: Sequence[Cell]) -> list[str]:
     numbers = sorted({group.number for group in groups})
     if len(numbers) < 2:
         return []
-    first: dict[int, Sequence[Decision]] = {}
-    for group in groups:
-        first.setdefault(group.number, next(iter(group.arms.values())).decisions)
-    words = []
+    words, arms = [], []
     for number in numbers:
-        cell = next(c for c in cells if first[number] and first[number][0] in set(c.decisions))
+        own = [group for group in groups if group.number == number]
+        any_decision = next(iter(own[0].arms.values())).decisions[0]
+        cell = next(c for c in cells if any(decision is any_decision for decision in c.decisions))
         words.append([w for w in read_overrides(cell.directory) if not w.lstrip("+").startswith("condition")])
+        arms.append(", ".join(dict.fromkeys(name for group in own for name in group.arms)))
     shared = set(words[0]).intersection(*words[1:])
-    return [" ".join(word for word in own if word not in shared) or "as configured" for own in words]
+    labels = [" ".join(word for word in own if word not in shared) for own in words]
+    # Conditions can differ in more than what is told, e.g. in what they show: then their names tell the parts apart.
+    return (
+        labels if len(set(labels)) == len(labels) else [f"{a} {b}".strip() for a, b in zip(labels, arms, strict=True)]
+    )
 
 
 def _rates(group: Group) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def _words(
     commit = provenance.git_commit()
     return {
         "title": title,
-        "warning": first_line(facts.gates),
+        "warning": first_line(facts.gates, marked=True),
         "findings": said,
         "gates": facts.gates,
         "figures": figure_words(directory, figures),
@@ -142,7 +143,6 @@ def _effects(facts: Facts) -> list[dict[str, str | int]]:
 
 def _row(directory: Path, name: str, cell: Cell) -> dict[str, str | int]:
     rate = cooperation_rate(cell.decisions)
-    below = cell.directory.is_relative_to(directory)
     return {
         "cell": name,
         "scenario": cell.config.scenario.name,
@@ -150,7 +150,7 @@ def _row(directory: Path, name: str, cell: Cell) -> dict[str, str | int]:
         "interval": interval(rate),
         "n": rate.n if rate else 0,
         "missing": sum(not decision.counts for decision in cell.decisions),
-        "link": (cell.directory.relative_to(directory) / "report.html").as_posix() if below else "",
+        "link": Path(os.path.relpath(cell.directory, directory), "report.html").as_posix(),
     }
 
 
