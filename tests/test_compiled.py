@@ -409,6 +409,8 @@ def test_personas_write_programs_in_the_words_of_the_game(scripted: Callable[...
         "coin": constant(0.5),
         "tit_for_tat": returned,
         "superrational": constant(1.0),
+        "muddled": constant(1.0),
+        "forgetful": constant(1.0),
     }
     assert PERSONAS[name](Question(prompts.strategy(), 0)) == written(expected[name], prompts.labels)
 

@@ -109,7 +109,7 @@ def test_everything_that_openrouter_needs_is_found(remote: Callable[..., list[Fi
         ("models.b", "ok"),
     ]
     assert findings[0].found == "OPENROUTER_API_KEY is valid; no limit of its own, $0.00 used so far"
-    assert re.fullmatch(r"http://127.0.0.1:\d+/api/v1 answers in \d+ ms, 7 models", findings[1].found)
+    assert re.fullmatch(r"http://127.0.0.1:\d+/api/v1 answers in \d+ ms, (\d+) models", findings[1].found)
     assert KEY not in repr(findings)
 
 

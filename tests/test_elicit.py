@@ -30,7 +30,6 @@ from acausal.models.connect import connect
 from acausal.models.endpoint import read_completion
 from acausal.models.faults import Fault
 from acausal.models.ledger import lines_on_record
-from acausal.models.local import EmbeddedEndpoint
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.process import Process
 from acausal.records import Decision, Outcome, Place, Purpose, Reply, Request, Status, TokenChances
@@ -292,7 +291,6 @@ def test_the_embedded_models_give_the_probability_of_their_answer(composed: Call
     config = composed("elicit=logprobs", "protocol=direct")
     model: ModelConfig = config.models[slot]
     endpoint = connect(config, {})[slot]
-    assert isinstance(endpoint, EmbeddedEndpoint)
 
     async def ask() -> list[float | None]:
         found = []

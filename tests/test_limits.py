@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
 from math import ceil
 
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acausal.errors import ModelUnavailable
-from acausal.models.limits import Dials, Gate, Load, Slots
+from acausal.models.limits import Dials, Gate, Gates, Load, Slots
 from acausal.models.meter import GateReport
 from acausal.models.pace import WINDOW_S, TokenPace
+from acausal.schema import Config
 
 LOAD = Load("decision", ceiling=100, patience_s=300)
 
@@ -277,3 +279,13 @@ def test_a_long_history_keeps_its_latest_changes() -> None:
     assert changes > 500
     assert len(report.changes) == 500
     assert report.changes[-1].at_s == pytest.approx(400, abs=1)
+
+
+@pytest.mark.parametrize(("overrides", "width"), [([], 10), (["models.a.embedded.parallel=4"], 4)])
+def test_no_more_goes_to_an_embedded_model_than_it_has_slots(
+    composed: Callable[..., Config], overrides: list[str], width: int
+) -> None:
+    """Beyond its slots llama.cpp has a queue of its own, in which a prompt can be overtaken for minutes."""
+    assert Gates().of(composed(*overrides))["a"].meter().width == width
+    assert Gates().of(composed("models.a.max_concurrency=3"))["a"].meter().width == 3
+    assert Gates().of(composed("model@models.a=scripted"))["a"].meter().width == 16

@@ -189,7 +189,7 @@ def test_the_personas_of_a_simulated_endpoint_are_listed(models: Models) -> None
     [
         (
             ["--endpoint", "openruter"],
-            "conf/endpoint has no file openruter.yaml: choose one of local, .*mean openrouter",
+            "conf/endpoint has no file openruter.yaml: choose one of .*local, .*did you mean openrouter",
         ),
         (["--endpoint", "local"], "endpoint 'local' is embedded, no server with a list of models"),
         (["--base-url", "localhost"], "must be an address such as .*, but is 'localhost'"),

@@ -117,7 +117,7 @@ def test_the_calls_are_counted_before_they_are_made(
 ) -> None:
     loads = workload(scripted(*PLAY, f"protocol={protocol}"), played_up_to=played_up_to)
     calls = {purpose: sum(load.calls for kind, load in loads.items() if kind[1] is purpose) for purpose in Purpose}
-    assert calls == {Purpose.STRATEGY: strategies, Purpose.DECISION: 20}
+    assert calls == {Purpose.STRATEGY: strategies, Purpose.DECISION: 20, Purpose.CHECK: 0}
 
 
 def test_a_place_without_a_coplayer_is_with_all() -> None:

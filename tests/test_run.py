@@ -291,7 +291,7 @@ def test_the_console_script_serves_and_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("bytes_left", "least_kept"),
-    [(10_000, 0), (30_000, 6), (60_000, 32)],
+    [(10_000, 0), (60_000, 30), (110_000, 64)],
     ids=["while starting", "while playing", "while reporting"],
 )
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: int, least_kept: int) -> None:
@@ -300,7 +300,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: i
         *SCRIPTED,
         "num_agents=4",
         "scenario.model_distribution={a: 2, b: 2}",
-        "num_rounds=2",
+        "num_rounds=4",
         "progress=off",
         "hydra.run.dir=o",
     ]
@@ -321,7 +321,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: i
     assert kept >= least_kept
     code, out, _ = run(arguments, tmp_path)
     assert code == 0
-    assert f"32 calls ({kept} replayed)" in out
+    assert f"64 calls ({kept} replayed)" in out
 
 
 def test_more_replicates_extend_a_finished_cell(tmp_path: Path) -> None:

@@ -182,6 +182,14 @@ class ModelConfig:
     """Left unset as a whole: null. OmegaConf can set a key below it only where it is not null from the start."""
     embedded: EmbeddedConfig | None = None
 
+    @property
+    def width(self) -> int:
+        """Calls in flight at most; of an embedded model no more than llama.cpp has slots.
+
+        What waits inside llama.cpp beyond its slots is overtaken by what comes later, and some of it for minutes.
+        """
+        return self.max_concurrency if self.embedded is None else min(self.max_concurrency, self.embedded.parallel)
+
 
 @dataclass
 class ScenarioConfig:

@@ -39,6 +39,8 @@ CONTRASTS: Mapping[str, Weights] = MappingProxyType(
         "I - none": _weights(("1", _I, _ALONE), ("-1", _NOTHING, _ALONE)),
         "none - D": _weights(("1", _NOTHING, _ALONE), ("-1", _D, _ALONE)),
         "same - none": _weights(("1", _SAME, _ALONE), ("-1", _NOTHING, _ALONE)),
+        "Γ_I": _weights(("1", _I, _LINKED), ("-1", _I, _U95)),
+        "Γ_D": _weights(("1", _D, _LINKED), ("-1", _D, _U95)),
         "Γ": _weights(*(("1/2", claim, _LINKED) for claim in (_I, _D)), *(("-1/2", claim, _U95) for claim in (_I, _D))),
         "Γ50": _weights(
             *(("1/2", claim, _LINKED) for claim in (_I, _D)), *(("-1/2", claim, _U50) for claim in (_I, _D))
@@ -55,8 +57,8 @@ CONTRASTS: Mapping[str, Weights] = MappingProxyType(
         "mirror": _weights(*(("1/2", claim, Linkage.mirror) for claim in (_I, _D))),
     }
 )
-"""Name → weight of each arm's rate. E2 is `told`, split at nothing told; Γ and Γ50 are E5, B is E6, S and ΔS are E7;
-`mirror` is the causal positive control, a rate."""
+"""Name → weight of each arm's rate. E2 is `told`, split at nothing told; Γ, its halves within an identity, and Γ50
+are E5, B is E6, S and ΔS are E7; `mirror` is the causal positive control, a rate."""
 
 
 @dataclass(frozen=True, slots=True)

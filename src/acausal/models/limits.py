@@ -287,7 +287,7 @@ class Gates:
             dials = Dials(
                 _least([model.rate_limit for model in models]),
                 _least([model.token_limit for model in models]),
-                min(model.max_concurrency for model in models),
+                min(model.width for model in models),
             )
             gate = self._models.get((identity, dials))
             if gate is None:

@@ -87,6 +87,7 @@ def _linkage(found: Mapping[str, Contrast], *, controlled: bool) -> str:
 _ALONE = {
     "Γ": "linkage, but not only while the other's choice is open: no claim",
     "Γ50": "belief about the other, not linkage (Γ50 without Γ): no claim",
+    "Γ_I": "linkage with a copy (Γ_I), half of what was to be shown: no claim",
     "S_I": "the other's choice being known (S without the rest): no claim",
     "B": "identity at fixed linkage (B): framing, not linkage",
     "told": "told identity",
