@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         ConfigError: There is no cell with a table below the directories.
     """
     from acausal.report.table_files import as_csv
-    from acausal.report.tables import read_table, write_text
+    from acausal.report.tables import read_rows, write_text
     from acausal.report.terminal import short
 
     cells = sorted({table.parent for root in options.directories for table in root.rglob("decisions.parquet")})
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         for cell in cells:
             path = cell / f"{name}.parquet"
             if path.is_file():
-                columns, found = read_table(path)
+                columns, found = read_rows(path)
                 identity = {"cell": short(cell)}
                 for row in found:
                     rows += _long(identity | row) if name == _LONG else [identity | row | _flags(row)]

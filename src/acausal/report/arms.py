@@ -11,13 +11,13 @@ from acausal.analysis.contrasts import Arm
 from acausal.analysis.rates import grouped
 from acausal.config import fingerprint, identity
 from acausal.errors import ConfigError
-from acausal.records import Decision
-from acausal.report.tables import read_decisions
+from acausal.records import CheckRecord, Decision
+from acausal.report.tables import read_checks, read_decisions
 from acausal.schema import Config
 from acausal.stored import CONFIG, config_of, read_config
 from acausal.treatment import Claim, Linkage
 
-_TABLE = "decisions.parquet"
+_TABLE, _CHECKS = "decisions.parquet", "checks.parquet"
 _TOLD = re.compile(r"condition\.(?!shows\.)|wording\.")
 """Keys in which the arms of one group may differ."""
 _GRADED = (Claim.similarity, Linkage.match_probability)
@@ -31,6 +31,8 @@ class Cell:
     directory: Path
     config: Config
     decisions: tuple[Decision, ...]
+    checks: tuple[CheckRecord, ...] = ()
+    """Questions beside the game; none where none were asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,13 @@ def cells_of(directories: Iterable[Path]) -> list[Cell]:
     Raises:
         ConfigError: A cell's configuration is damaged.
     """
-    return [
-        Cell(cell, config_of(read_config(cell), where=cell), read_decisions(cell / _TABLE))
-        for cell in directories
-        if (cell / CONFIG).exists() and (cell / _TABLE).exists()
-    ]
+    found = []
+    for cell in directories:
+        table, asked = cell / _TABLE, cell / _CHECKS
+        if (cell / CONFIG).exists() and table.exists():
+            checks = read_checks(asked) if asked.exists() else ()
+            found.append(Cell(cell, config_of(read_config(cell), where=cell), read_decisions(table), checks))
+    return found
 
 
 def arms_of(cells: Iterable[Cell], *, model: str = "") -> list[Group]:

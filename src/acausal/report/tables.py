@@ -175,10 +175,14 @@ def read_checks(path: Path) -> tuple[CheckRecord, ...]:
     return tuple(CheckRecord(**row) for row in rows)
 
 
-def read_table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Names of the columns, and the rows, of any parquet table."""
+def read_rows(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Columns and rows of any parquet file.
+
+    Raises:
+        ValueError: It is none.
+    """
     table = pq.read_table(path)
-    return list(table.schema.names), table.to_pylist()
+    return list(table.column_names), table.to_pylist()
 
 
 def write_json(path: Path, content: Any) -> None:
