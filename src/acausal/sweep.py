@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,8 @@ from acausal.report.terminal import run_command, short
 from acausal.schema import TrackingConfig
 from acausal.status import ExitCode
 from acausal.tracking import Outcome, Run, ui_command
+
+log = logging.getLogger(__name__)
 
 PLAN = "sweep.json"
 """In the sweep's directory: every cell with its whole configuration, so that none needs conf/ to be played."""
@@ -160,7 +163,9 @@ class Sweep:
         """Write the sweep's own report, of the cells that have data; it never costs the sweep its end."""
         try:
             artifacts = report_sweep(self.directory, self.plan)
-        except (AcausalError, OSError) as error:
+        except Exception as error:  # a fault of ours in a report must not cost a sweep that was paid for
+            if not isinstance(error, AcausalError | OSError):
+                log.exception("the report of the sweep failed")
             _print(console, f"report   not written: {error}; again with: acausal report {short(self.directory)}")
             return None
         if artifacts:

@@ -21,7 +21,7 @@ from acausal.report.cell_tables import cell_tables
 from acausal.report.checks import section
 from acausal.report.figure_files import inline
 from acausal.report.game import game_sentences, outcome_rows
-from acausal.report.gates import Gate
+from acausal.report.gates import Gate, first_line
 from acausal.report.latex import write_latex
 from acausal.report.methods import OF_A_CELL
 from acausal.report.programs import ProgramRow
@@ -204,7 +204,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "findings": findings(report),
         "warning": f"{percent(missing)} of the decisions are missing: read every rate with its bounds."
         if MOST_MISSING < missing < 1
-        else "",
+        else first_line(report.gates),
         "game": game_sentences(summary),
         "outcomes": outcome_rows(summary),
         "deception": f"Deceptive arm: in {summary['false_claims']} of {summary['decisions']} decisions, what the agent "
