@@ -15,6 +15,7 @@ from program import KEY
 
 from acausal.config import check, conf_dir, model_files
 from acausal.errors import ConfigError
+from acausal.experiment import Cell
 from acausal.launch import compose_cell
 from acausal.models.simulator import Simulator, SimulatorSettings, running
 from acausal.records import Status
@@ -162,3 +163,11 @@ def test_a_population_that_lost_an_agent_is_refused() -> None:
     seats = {slot: count for slot, count in config.scenario.model_distribution.items() if slot != "yi_large"}
     with pytest.raises(ConfigError, match="seats 9 agents .* but num_agents is 10"):
         check(replace(config, scenario=replace(config.scenario, model_distribution=seats)))
+
+
+def test_a_title_counts_models_that_are_too_many_to_name() -> None:
+    def title(name: str) -> str:
+        return Cell(population(name), Path(), "", "").title
+
+    assert title("chaos_maximum_diversity").endswith(": 10 models")
+    assert title("mixed_gpt_claude").count(" + ") == 1

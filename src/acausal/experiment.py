@@ -40,6 +40,9 @@ from acausal.schema import Config, ReplayMode
 from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
 from acausal.tracking import Run, ui_command
 
+MOST_NAMED = 5
+"""Models that a cell's title names; more are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -61,7 +64,8 @@ class Cell:
         """What to call the cell among others: a sweep may differ in its models alone."""
         config = self.config
         models = dict.fromkeys(config.models[slot].model_type.rpartition("/")[2] for slot in config.seats)
-        name = f"{config.scenario.name}, {config.condition.name}: {' + '.join(models)}"
+        told = " + ".join(models) if len(models) <= MOST_NAMED else f"{len(models)} models"
+        name = f"{config.scenario.name}, {config.condition.name}: {told}"
         return name if self.number is None else f"{self.number}: {name}"
 
 
