@@ -2,6 +2,10 @@
 (async () => {
   const ROW = 34, SPARE = 6;
   const byId = (id) => document.getElementById(id);
+  if (!window.DecompressionStream) {
+    byId("found").textContent = "This browser is too old to unpack the transcripts: they are in calls.jsonl.";
+    return;
+  }
   const packed = Uint8Array.from(atob(byId("records").textContent), (letter) => letter.charCodeAt(0));
   const inflated = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const data = JSON.parse(await new Response(inflated).text());
@@ -80,7 +84,7 @@
       if (select.value !== "") kept.set(name, select.selectedOptions[0].text);
     }
     if (sought.value) kept.set("words", sought.value);
-    history.replaceState(null, "", kept.size ? `#${kept}` : location.pathname + location.search);
+    history.replaceState(null, "", String(kept) ? `#${kept}` : location.pathname + location.search);
   };
 
   const place = (row) => {
