@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
-from acausal.config import identity
+from acausal.config import _plain, identity
 from acausal.experiment import Cell, run_cell
 from acausal.models.client import Client
 from acausal.models.connect import connect
@@ -39,6 +39,12 @@ class Played:
     @property
     def decisions(self) -> pd.DataFrame:
         return pd.read_parquet(self.directory / "decisions.parquet")
+
+
+def flat_tree(config: Config) -> dict[str, Any]:
+    """The configuration as a run's directory keeps it."""
+    tree: dict[str, Any] = _plain(asdict(config))
+    return tree
 
 
 def played(config: Config, directory: Path, process: Process, environment: Mapping[str, str] | None = None) -> Played:

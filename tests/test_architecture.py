@@ -44,7 +44,7 @@ LAYERS = [
     ["plan"],
     ["jobs"],
     ["launch"],
-    ["doctor", "resume", "judges"],
+    ["doctor", "resume", "judges", "remake"],
     ["commands"],
     ["cli"],
 ]
@@ -62,7 +62,7 @@ FENCES = {
     "yaml": ["stored.py", "earlier.py", "migrate.py"],
     "axelrod": ["models/axelrod_players.py"],
     "xllamacpp": ["models/local.py"],
-    "matplotlib": ["report/figures.py"],
+    "matplotlib": ["report/figure"],
     "packaging": ["doctor/machine.py"],
     "pyarrow": ["report/tables.py"],
     "numpy": ["analysis/"],

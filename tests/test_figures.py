@@ -64,7 +64,7 @@ def test_models_that_never_met_are_no_data_and_not_zero() -> None:
     assert sorted(words) == ["0 %\nn 1", "0 %\nn 1", "no data", "no data"]
 
 
-@pytest.mark.parametrize(("cooperating", "colour"), [(7, "black"), (8, "white")])
+@pytest.mark.parametrize(("cooperating", "colour"), [(7, "#101010"), (8, "white")])
 def test_text_stands_out_from_its_cell(cooperating: int, colour: str) -> None:
     letters = "C" * cooperating + "D" * (10 - cooperating)
     (text,) = _matrix(play(letters, letters, models=("x", "x"))).axes[0].texts

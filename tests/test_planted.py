@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from planting import FACTORIAL, SERVED, decisions, groups, population
-from playing import played
+from playing import flat_tree, played
 from small_cell import KEY, at, once, served
 
 from acausal.analysis.contrasts import arm_rate, contrasts, missing_share
@@ -22,7 +22,7 @@ from acausal.analysis.rates import grouped
 from acausal.analysis.significance import Test
 from acausal.analysis.threshold import Threshold
 from acausal.cli import _main
-from acausal.config import _plain, conf_dir
+from acausal.config import conf_dir
 from acausal.design.population import Agent, seat_seed
 from acausal.design.population import population as population_of
 from acausal.design.prompts import anonymous_id
@@ -38,7 +38,6 @@ from acausal.process import Process
 from acausal.records import Message, Place
 from acausal.report.arms import Group
 from acausal.report.contrasts import MISSING_DIFFERENCE, oddities, reading
-from acausal.schema import Config
 from acausal.status import ExitCode
 from acausal.stored import keep
 from acausal.treatment import Claim, Linkage
@@ -66,12 +65,6 @@ PLANTED_CONTRASTS = {
     "first_option": (0, 0, 0, 0, 0, 0, 0, 0.5),
     "parrot": (0, 0, 0, 0, 0, 0, 0, 0.5),
 }
-
-
-def flat_tree(config: Config) -> dict[str, Any]:
-    """The configuration as a run's directory keeps it."""
-    tree: dict[str, Any] = _plain(asdict(config))
-    return tree
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,14 @@ from acausal.play.tournament import TournamentRecord
 from acausal.records import CheckRecord, Decision, Message, StrategyRecord
 from acausal.report.document import CellReport, write_report
 from acausal.report.figures import write_figures
+from acausal.report.gates import cell_gates
+from acausal.report.manifest import digests, environment
 from acausal.report.programs import ProgramRow, program_rows, programs_told
 from acausal.report.tables import write_checks, write_decisions, write_json, write_rounds, write_strategies
+from acausal.report.transcripts import MOST, Written, pack
 from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
+from acausal.treatment import Claim, Linkage
 
 TABLES = ("decisions.parquet", "strategies.parquet", "rounds.parquet", "model_assignments.json")
 CHECKS_TABLE = "checks.parquet"
@@ -75,16 +79,34 @@ def write_outputs(
     """
     decisions = [decision for tournament in tournaments for decision in tournament.decisions]
     strategies = [strategy for tournament in tournaments for strategy in tournament.strategies]
-    calls = calls_by_model(call_summaries(line.reply for line in lines_on_record(directory / FILE)), gates)
-    numbers = summary(decisions, totals, calls) | game_summary(config, decisions) | answers_summary(decisions)
     checks = [check for tournament in tournaments for check in tournament.checks]
+    calls = calls_by_model(call_summaries(line.reply for line in lines_on_record(directory / FILE)), gates)
+    return write_results(config, directory, (decisions, strategies, checks), (totals, calls), command)
+
+
+def write_results(
+    config: Config,
+    directory: Path,
+    records: tuple[Sequence[Decision], Sequence[StrategyRecord], Sequence[CheckRecord]],
+    took: tuple[CallTotals, Mapping[str, Mapping[str, Any]]],
+    command: str,
+) -> Results:
+    """The same from records, whatever they were read from.
+
+    Args:
+        took: What the calls add up to, and the same by model.
+        command: What plays this cell again.
+    """
+    decisions, strategies, checks = records
+    totals, calls = took
+    numbers = summary(decisions, totals, calls) | game_summary(config, decisions) | answers_summary(decisions)
     if config.checks.any:
         numbers |= {"checks": checks_summary(decisions, checks, config.payoffs)}
     results = Results(decisions, strategies, numbers, checks)
     write_tables(config, directory, decisions, strategies, checks)
     write_json(directory / "summary.json", results.summary)
-    figures = write_figures(directory, decisions, _shares(config, decisions))
-    write_report(directory, _cell_report(config, results, figures, command))
+    figures = write_figures(directory, decisions, _shares(config, decisions), calls)
+    write_report(directory, _cell_report(config, directory, results, figures, command))
     return results
 
 
@@ -178,7 +200,12 @@ def _seated(config: Config, slots: Sequence[str]) -> dict[str, str]:
     return {str(agent): config.models[slot].model_type for agent, slot in enumerate(slots, start=1)}
 
 
-def _cell_report(config: Config, results: Results, figures: Sequence[Path], command: str) -> CellReport:
+def _cell_report(
+    config: Config, directory: Path, results: Results, figures: Sequence[Path], command: str
+) -> CellReport:
+    decisions, condition = results.decisions, config.condition
+    is_control = condition.claim is Claim.none and condition.linkage is Linkage.none and not condition.disclosure
+    written = Written(condition.name, decisions, results.strategies, directory)
     return CellReport(
         scenario=config.scenario.name,
         condition=config.condition.name,
@@ -207,6 +234,10 @@ def _cell_report(config: Config, results: Results, figures: Sequence[Path], comm
         shares=_shares(config, results.decisions),
         programs=_programs(config, results.strategies),
         programs_told=programs_told(results.strategies) if config.protocol.is_compiled else "",
+        gates=cell_gates(decisions, results.summary, is_control=is_control),
+        transcripts=pack([written]) if len(decisions) <= MOST else "",
+        environment=environment(),
+        files=digests(directory, (FILE, *tables(config), "summary.json")),
     )
 
 

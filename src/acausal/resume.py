@@ -83,6 +83,21 @@ def resume(directory: Path, words: Sequence[str], *, strict: bool, console: Cons
     raise _no_outputs(directory)
 
 
+def cells_in(directory: Path) -> tuple[list[Cell], Plan | None]:
+    """The cells of a directory as they are stored, and the plan where it is a sweep's.
+
+    Raises:
+        ConfigError: The directory is none of a cell or a sweep, or is damaged.
+    """
+    directory = directory.absolute()
+    if (directory / PLAN).is_file():
+        plan = read_plan(directory)
+        return [_of_sweep(directory, plan, planned, []).cell for planned in plan.cells], plan
+    if (directory / CONFIG).is_file():
+        return [_alone(directory, []).cell], None
+    raise _no_outputs(directory)
+
+
 def _no_outputs(directory: Path) -> ConfigError:
     name = short(directory)
     if (directory / "multirun.yaml").is_file():

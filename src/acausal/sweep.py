@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,12 +14,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from acausal.errors import ConfigError
+from acausal.errors import AcausalError, ConfigError
 from acausal.report.tables import write_json
-from acausal.report.terminal import short
+from acausal.report.terminal import run_command, short
 from acausal.schema import TrackingConfig
 from acausal.status import ExitCode
-from acausal.tracking import Run, ui_command
+from acausal.tracking import Outcome, Run, ui_command
+
+log = logging.getLogger(__name__)
 
 PLAN = "sweep.json"
 """In the sweep's directory: every cell with its whole configuration, so that none needs conf/ to be played."""
@@ -148,11 +151,26 @@ class Sweep:
             if line["code"] != ExitCode.DONE:
                 _print(console, f"cell {line['title']}: {line['message']}")
         code = self._code([line["code"] for line in ended.values()])
+        unasked = self.books == REPLAYED or code is ExitCode.INTERRUPTED  # who stops a sweep is not to wait for one
+        report = None if unasked else self._report(console)
         if self.run is not None:
-            self.run.finish(None, code.tracked_as)
+            self.run.finish(report, code.tracked_as)
             _print(console, f"MLflow   {ui_command() if self.run.warning is None else self.run.warning}")
         _print(console, f"outputs  {short(self.directory)}")
         return code
+
+    def _report(self, console: Console) -> Outcome | None:
+        """Write the sweep's own report, of the cells that have data; it never costs the sweep its end."""
+        try:
+            artifacts = report_sweep(self.directory, self.plan)
+        except Exception as error:  # a fault of ours in a report must not cost a sweep that was paid for
+            if not isinstance(error, AcausalError | OSError):
+                log.exception("the report of the sweep failed")
+            _print(console, f"report   not written: {error}; again with: acausal report {short(self.directory)}")
+            return None
+        if artifacts:
+            _print(console, f"report   {short(self.directory / 'report.html')}")
+        return Outcome(summary={}, by_round={}, by_round_and_model={}, artifacts=artifacts)
 
     def _code(self, codes: Sequence[int]) -> ExitCode:
         if ExitCode.INTERRUPTED in codes:
@@ -161,6 +179,29 @@ class Sweep:
         if not failed:
             return ExitCode.DONE if len(codes) == len(self.plan.cells) else ExitCode.REFUSED
         return ExitCode.BUDGET if failed == {ExitCode.BUDGET} else ExitCode.REFUSED
+
+
+def report_sweep(directory: Path, plan: Plan) -> list[Path]:
+    """Write the report of a sweep into its directory.
+
+    Returns:
+        The files written, relative to it; none where no cell has data.
+
+    Raises:
+        ConfigError: A cell's configuration is damaged.
+        LedgerError: A cell's ledger is.
+    """
+    from acausal.report.arms import cells_of
+    from acausal.report.sweep_report import write_sweep_report
+
+    cells = cells_of([directory / cell.directory for cell in plan.cells])
+    if not cells:
+        return []
+    command = run_command(plan.arguments, "hydra.sweep.dir", directory)
+    write_sweep_report(directory, cells, title=directory.name, command=command)
+    folders = (directory / name for name in ("figures", "tables"))
+    files = [*directory.glob("report.*"), *(path for folder in folders for path in folder.iterdir())]
+    return sorted(path.relative_to(directory) for path in files if path.suffix != ".tmp")
 
 
 def note_end(

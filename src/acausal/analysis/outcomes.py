@@ -40,19 +40,16 @@ def mean_payoff(decisions: Iterable[Decision], *, level: float = 0.95) -> Estima
     for decision in decisions:
         if decision.payoff is not None and decision.counts:
             points[decision.replicate].append(decision.payoff)
-    return mean_over_replicates(points, level=level)
+    return mean_over(list(points.values()), level=level)
 
 
-def mean_over_replicates(values: Mapping[int, Sequence[float]], *, level: float = 0.95) -> Estimate | None:
-    """The mean of numbers that need not be shares, with a t interval on the replicates' means.
-
-    Args:
-        values: Replicate → its numbers, at least one.
-    """
-    if not values:
+def mean_over(values: Sequence[Sequence[float]], *, level: float = 0.95) -> Estimate | None:
+    """The mean of all values, with a t interval over the means of the replicates, shape (replicates, values)."""
+    points = [own for own in values if own]
+    if not points:
         return None
-    means = [fmean(own) for own in values.values()]
-    every = [each for own in values.values() for each in own]
+    means = [fmean(own) for own in points]
+    every = [point for own in points for point in own]
     value, n, clusters = fmean(every), len(every), len(means)
     if clusters == 1:
         return Estimate(value, None, None, n, 1, "one replicate: no interval")
@@ -60,6 +57,29 @@ def mean_over_replicates(values: Mapping[int, Sequence[float]], *, level: float 
         return Estimate(value, None, None, n, clusters, "all replicates equal: no interval")
     half = half_width(means, level)
     return Estimate(value, value - half, value + half, n, clusters, "t interval on replicate means")
+
+
+def trajectories(decisions: Iterable[Decision]) -> dict[str, dict[str, dict[int, Estimate | None]]]:
+    """`score` and `power` → model → round: points so far of an agent, and its power; means over agents.
+
+    A score is missing from the first round on in which no match of the agent scored.
+    """
+    found: dict[str, dict[str, dict[int, Estimate | None]]] = {"score": {}, "power": {}}
+    for model, own in grouped(decisions, lambda d: d.agent_model).items():
+        scores: defaultdict[int, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        powers: defaultdict[int, defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for (replicate, _), played in grouped(own, lambda d: (d.replicate, d.agent)).items():
+            so_far = 0.0
+            for round_, decided in grouped(played, lambda d: d.round).items():
+                powers[round_][replicate].append(decided[0].power)
+                scored = [d.payoff for d in decided if d.payoff is not None]
+                if not scored:
+                    break
+                so_far += sum(scored)
+                scores[round_][replicate].append(so_far)
+        for name, rounds in (("score", scores), ("power", powers)):
+            found[name][model] = {round_: mean_over(list(each.values())) for round_, each in sorted(rounds.items())}
+    return found
 
 
 def mean_payoff_by_model(decisions: Iterable[Decision]) -> dict[str, Estimate | None]:

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from acausal.analysis.inference import Estimate
-from acausal.analysis.outcomes import OUTCOMES, both_sides, mean_over_replicates
+from acausal.analysis.outcomes import OUTCOMES, both_sides, mean_over
 from acausal.analysis.written import Written
 from acausal.design.program import Program
 from acausal.game import Action
@@ -163,7 +163,7 @@ def _likeness(
 
 def _fraction(values: Mapping[int, Sequence[float]]) -> Estimate | None:
     """A mean whose interval ends where fractions do."""
-    found = mean_over_replicates(values)
+    found = mean_over(list(values.values()))
     if found is None or found.low is None or found.high is None:
         return found
     return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ ABOUT = "show what agents will read in each arm of a run or a sweep, without a c
 _WIDTH = 80
 _WIDE = 140
 """Columns from which two arms fit side by side."""
-_SENTENCE_END = re.compile(r"\n|(?<=[.!?;]) ")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,12 +137,14 @@ def _whole(asked: Sequence[Question], width: int) -> Iterator[str]:
 
 def _against(first: Sequence[Question], asked: Sequence[Question], width: int, *, beside: bool) -> Iterator[str]:
     """What differs from the first arm, message by message."""
-    before, after = _sections(first), _sections(asked)
+    from acausal.report.prompt_diff import sections, unworded
+
+    before, after = sections(first), sections(asked)
     shown: set[str] = set()
-    compared = {_unworded(title) for title in after}
-    for title in [*after, *(title for title in before if _unworded(title) not in compared)]:
+    compared = {unworded(title) for title in after}
+    for title in [*after, *(title for title in before if unworded(title) not in compared)]:
         # An arm that has one wording only is compared in each wording of the other.
-        old = before.get(title, before.get(_unworded(title), []))
+        old = before.get(title, before.get(unworded(title), []))
         new = after.get(title, [])
         lines = list(_beside(old, new, width) if beside else _changes(old, new, width))
         if old != new and str(lines) not in shown:
@@ -155,25 +155,10 @@ def _against(first: Sequence[Question], asked: Sequence[Question], width: int, *
         yield "the same as arm 0, word for word"
 
 
-def _sections(asked: Sequence[Question]) -> dict[str, list[str]]:
-    """Title of each message → its sentences."""
-    sections: dict[str, list[str]] = {}
-    for question in asked:
-        wording = "".join(re.findall(r", paraphrase \d+", question.title))
-        title = _unworded(question.title) + wording
-        for name, message in zip((f"system{wording}", title), question.messages, strict=True):
-            sections.setdefault(name, _SENTENCE_END.split(message.content))
-    return sections
-
-
-def _unworded(title: str) -> str:
-    return title.partition(", paraphrase")[0]
-
-
 def _changes(before: Sequence[str], after: Sequence[str], width: int) -> Iterator[str]:
-    for line in difflib.unified_diff(before, after, n=0, lineterm=""):
-        if not line.startswith(("---", "+++", "@@")):
-            yield from _wrapped([line], width)
+    from acausal.report.prompt_diff import changes
+
+    yield from _wrapped(changes(before, after), width)
 
 
 def _beside(before: Sequence[str], after: Sequence[str], width: int) -> Iterator[str]:
@@ -185,7 +170,7 @@ def _beside(before: Sequence[str], after: Sequence[str], width: int) -> Iterator
             yield f"{one:<{half}} {mark} {other}".rstrip()
 
 
-def _wrapped(lines: Sequence[str], width: int) -> Iterator[str]:
+def _wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
     """Lines that fit."""
     for line in lines:
         yield from textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False) or [""]

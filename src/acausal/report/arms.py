@@ -67,11 +67,19 @@ def cells_below(directory: Path) -> list[Cell]:
     Raises:
         ConfigError: A cell's configuration is damaged.
     """
+    return cells_of(table.parent for table in sorted(directory.rglob(_TABLE), key=_natural))
+
+
+def cells_of(directories: Iterable[Path]) -> list[Cell]:
+    """Those of the directories that hold a cell with a table of decisions, in their order.
+
+    Raises:
+        ConfigError: A cell's configuration is damaged.
+    """
     found = []
-    for table in sorted(directory.rglob(_TABLE), key=_natural):
-        cell = table.parent
-        if (cell / CONFIG).exists():
-            asked = cell / _CHECKS
+    for cell in directories:
+        table, asked = cell / _TABLE, cell / _CHECKS
+        if (cell / CONFIG).exists() and table.exists():
             checks = read_checks(asked) if asked.exists() else ()
             found.append(Cell(cell, config_of(read_config(cell), where=cell), read_decisions(table), checks))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from acausal.analysis.position import FLAGGED, agreement_by_model, p_cooperate_by_model, position_effects
 from acausal.analysis.rates import Shares, cooperation_rate, cross_model, legible_share, within_model
@@ -17,10 +17,16 @@ from acausal.elicitation import Elicit
 from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
+from acausal.report.cell_tables import cell_tables
 from acausal.report.checks import section
+from acausal.report.figure_files import inline
 from acausal.report.game import game_sentences, outcome_rows
+from acausal.report.gates import Gate, first_line
+from acausal.report.latex import write_latex
+from acausal.report.methods import OF_A_CELL
 from acausal.report.programs import ProgramRow
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
+from acausal.report.table_files import Value, write_csv_tables
 from acausal.report.tables import write_text
 
 MOST_MISSING = 0.05
@@ -74,11 +80,26 @@ class CellReport:
     """What agents wrote under protocol=compiled."""
     programs_told: str = ""
     """How much of it is legible; empty under other protocols."""
+    gates: Sequence[Gate] = ()
+    transcripts: str = ""
+    """Packed for the page; empty: the page has none."""
+    environment: str = ""
+    """Versions of what made it."""
+    files: Sequence[Sequence[Value]] = ()
+    """Of the manifest: name, bytes, SHA-256."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:
-    """Write report.md and report.html; the latter is one file that needs nothing beside it."""
-    words = _words(report, directory)
+    """Write report.md, report.html, report.tex and the CSV of every table; the page needs nothing beside it."""
+    render(directory, "report", _words(report, directory))
+    tables = cell_tables(report.decisions, report.summary, report.gates)
+    write_csv_tables(directory, tables)
+    title = f"{report.scenario}, {report.condition}"
+    write_latex(directory, title, findings(report), report.gates, OF_A_CELL, tables, report.figures)
+
+
+def render(directory: Path, template: str, words: Mapping[str, Any]) -> None:
+    """Write report.md and report.html from the templates of that name."""
     environment = Environment(
         loader=PackageLoader("acausal.report", "templates"),
         autoescape=lambda name: bool(name and name.endswith("html.j2")),  # what models wrote is not to be trusted
@@ -87,8 +108,21 @@ def write_report(directory: Path, report: CellReport) -> None:
         lstrip_blocks=True,
     )
     environment.filters |= {"fence": _fence, "cell": _cell}
-    for name in ("report.md", "report.html"):
-        write_text(directory / name, environment.get_template(f"{name}.j2").render(words))
+    for ending in ("md", "html"):
+        text = environment.get_template(f"{template}.{ending}.j2").render(words)
+        write_text(directory / f"report.{ending}", text)
+
+
+def figure_words(directory: Path, figures: Sequence[Path]) -> list[dict[str, Any]]:
+    """Each figure for the templates: title, link, and its drawing as markup of ours."""
+    return [
+        {
+            "title": path.stem.replace("_", " "),
+            "link": path.relative_to(directory).as_posix(),
+            "drawing": Markup(inline(path.with_suffix(".svg").read_text(encoding="utf-8"), path.stem)),
+        }
+        for path in figures
+    ]
 
 
 def findings(report: CellReport) -> list[str]:
@@ -170,7 +204,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "findings": findings(report),
         "warning": f"{percent(missing)} of the decisions are missing: read every rate with its bounds."
         if MOST_MISSING < missing < 1
-        else "",
+        else first_line(report.gates),
         "game": game_sentences(summary),
         "outcomes": outcome_rows(summary),
         "deception": f"Deceptive arm: in {summary['false_claims']} of {summary['decisions']} decisions, what the agent "
@@ -202,14 +236,12 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "calls": call_rows(summary["calls_by_model"]),
         "legend": _LEGEND,
         "concurrency": concurrency_lines(summary["calls_by_model"]),
-        "figures": [
-            {
-                "title": path.stem.replace("_", " "),
-                "link": path.relative_to(directory).as_posix(),
-                "data": base64.b64encode(path.read_bytes()).decode(),
-            }
-            for path in report.figures
-        ],
+        "figures": figure_words(directory, report.figures),
+        "gates": report.gates,
+        "methods": OF_A_CELL,
+        "files": report.files,
+        "transcripts": report.transcripts,
+        "transcripts_told": "What every agent read and wrote, beside its co-player's side of the same match.",
         "provenance": {
             "seed": report.seed,
             "rounds": report.num_rounds,
@@ -221,6 +253,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             "evolution": report.evolution,
             "configuration": report.fingerprint,
             "acausal": report.version + (f", commit {report.git_commit}" if report.git_commit else ""),
+            **({"environment": report.environment} if report.environment else {}),
             "command": report.command,
         },
     }

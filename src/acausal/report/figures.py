@@ -5,71 +5,54 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from acausal.analysis.inference import Estimate
 from acausal.analysis.rates import Shares, by_round, by_round_and_model, matrix
 from acausal.records import Decision
+from acausal.report.figure_files import COLOURS, DASHES, MARKERS, STYLE, blank, distances, nothing, round_ticks, save
+from acausal.report.figure_panels import latency_and_cost, outcomes, trajectories
 from acausal.report.rows import ALL_MODELS
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette [okabe2008]: told apart with any colour vision; markers and dashes tell it in print.
-_COLOURS = [
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#882255",
-    "#999933",
-    "#44AA99",
-    "#332288",
-]
-_MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "*"]
-_DASHES = ["-", "--", "-.", ":"]
 _MOST_WITH_INTERVALS = 5
 """Above this number of lines only that of all models carries intervals: more of them hide each other."""
 _DARK = 0.72
-"""Share above which a cell is so dark that white text reads better than black."""
-_NO_BAR = (float("nan"), float("nan"))
-"""Lengths that draw nothing; 0 would draw caps, and so an interval without width."""
-_STYLE: Any = {"svg.hashsalt": "acausal", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+"""Share above which a cell is so dark that white text reads better than dark text."""
+_PRINT = "#101010"
+"""Dark text on a ground of its own, which no page turns into the colour of its text."""
 
 
-def write_figures(directory: Path, decisions: Sequence[Decision], shares: Shares | None = None) -> list[Path]:
-    """Write `figures/` as PNG and SVG; the same decisions give the same bytes.
+def write_figures(
+    directory: Path,
+    decisions: Sequence[Decision],
+    shares: Shares | None = None,
+    calls: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> list[Path]:
+    """Write `figures/` as PNG, SVG and PDF; the same decisions give the same bytes.
 
     Args:
         shares: Of the seats, where they change between rounds.
+        calls: `calls_by_model` of summary.json.
 
     Returns:
         The PNG files, in the order in which documents show them.
     """
     import matplotlib
 
-    folder = directory / "figures"
-    folder.mkdir(exist_ok=True)
-    written = []
-    with matplotlib.rc_context(_STYLE):
-        figures = {"cooperation_by_round": _by_round(decisions), "cooperation_matrix": _matrix(decisions)}
-        if shares:
-            figures["population_by_round"] = _lines(shares, "seats (%)")
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
-            written.append(folder / f"{name}.png")
-    return written
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.add_subplot()
+    with matplotlib.rc_context(STYLE):
+        drawn = {
+            "cooperation_by_round": _by_round(decisions),
+            "cooperation_matrix": _matrix(decisions),
+            "population_by_round": _lines(shares, "seats (%)") if shares else None,
+            "outcome_shares": outcomes(decisions),
+            "scores_and_power": trajectories(decisions),
+            "latency_and_cost": latency_and_cost(calls),
+        }
+        return save({name: figure for name, figure in drawn.items() if figure is not None}, directory)
 
 
 def _by_round(decisions: Sequence[Decision]) -> Figure:
@@ -81,18 +64,18 @@ def _by_round(decisions: Sequence[Decision]) -> Figure:
 
 def _lines(series: Mapping[str, Mapping[int, Estimate | None]], quantity: str) -> Figure:
     """Shares over the rounds, a line for each model."""
-    figure, axes = _figure(7.2, 4.2)
+    figure, axes = blank(7.2, 4.2)
     shown = {model: _points(rates) for model, rates in series.items()}
     if not any(shown.values()):
-        return _nothing(figure, axes)
+        return nothing(figure, axes)
     for number, (model, points) in enumerate(shown.items()):
-        colour = "#444444" if model == ALL_MODELS else _COLOURS[number % len(_COLOURS)]
+        colour = "#444444" if model == ALL_MODELS else COLOURS[number % len(COLOURS)]
         # Models stand a little apart, so that neither marks nor intervals hide each other.
         shift = (number - (len(shown) - 1) / 2) * 0.04
         rounds = [round_ + shift for round_ in points]
         values = [100 * rate.value for rate in points.values()]
         barred = model == ALL_MODELS or len(shown) <= _MOST_WITH_INTERVALS
-        lengths = [_distances(rate) for rate in points.values()]
+        lengths = [distances(rate) for rate in points.values()]
         has_bars = barred and any(rate.low is not None for rate in points.values())
         axes.errorbar(
             rounds,
@@ -100,14 +83,14 @@ def _lines(series: Mapping[str, Mapping[int, Estimate | None]], quantity: str) -
             yerr=list(zip(*lengths, strict=True)) if has_bars else None,  # None: no bar in the legend either
             label=model,
             color=colour,
-            marker=_MARKERS[number % len(_MARKERS)],
-            linestyle=_DASHES[number % len(_DASHES)],
+            marker=MARKERS[number % len(MARKERS)],
+            linestyle=DASHES[number % len(DASHES)],
             capsize=3,
             markersize=6,
         )
     last = max(round_ for points in shown.values() for round_ in points)
     axes.set(xlabel="round", ylabel=quantity, ylim=(-4, 104), xlim=(0.5, last + 0.5))
-    axes.set_xticks(_ticks(last))
+    axes.set_xticks(round_ticks(last))
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=1 if len(shown) < 4 else 2, frameon=False)
     return figure
@@ -119,17 +102,17 @@ def _matrix(decisions: Sequence[Decision]) -> Figure:
     size = len(models)
     upright = size < 4
     width, height = (1.15, 0.85) if upright else (0.8, 0.62)  # a page shrinks a wide figure, its text included
-    figure, axes = _figure(3.4 + width * size, 2.0 + height * size)
+    figure, axes = blank(3.4 + width * size, 2.0 + height * size)
     if not any(rates.values()):
-        return _nothing(figure, axes)
+        return nothing(figure, axes)
     cells = [[_share(rates.get((own, other))) for other in models] for own in models]
     image = axes.imshow(cells, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for row, own in enumerate(models):
         for column, other in enumerate(models):
             rate = rates.get((own, other))
-            text = "no data" if rate is None else f"{rate.value * 100:.0f} %\nn {rate.n}"
+            text = "no data" if rate is None else _cell(rate)
             dark = rate is not None and rate.value > _DARK
-            axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=9)
+            axes.text(column, row, text, ha="center", va="center", color="white" if dark else _PRINT, fontsize=9)
     names = [_broken(model) for model in models]
     axes.set_xticks(range(size), names, rotation=0 if upright else 60, ha="center" if upright else "right")
     axes.set_yticks(range(size), names)
@@ -137,6 +120,12 @@ def _matrix(decisions: Sequence[Decision]) -> Figure:
     axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=axes, label="decisions that cooperate (%)")
     return figure
+
+
+def _cell(rate: Estimate) -> str:
+    if rate.low is None or rate.high is None:
+        return f"{rate.value * 100:.0f} %\nn {rate.n}"
+    return f"{rate.value * 100:.0f} %\n{rate.low * 100:.0f}–{rate.high * 100:.0f}\nn {rate.n}"
 
 
 def _broken(model: str) -> str:
@@ -149,27 +138,9 @@ def _broken(model: str) -> str:
     return "\n".join(lines)
 
 
-def _nothing(figure: Figure, axes: Axes) -> Figure:
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, "no legible decision", ha="center", va="center", fontsize=14, transform=axes.transAxes)
-    return figure
-
-
 def _points(rates: Mapping[int, Estimate | None]) -> dict[int, Estimate]:
     return {round_: rate for round_, rate in rates.items() if rate is not None}
 
 
-def _distances(rate: Estimate) -> tuple[float, float]:
-    """Length of the error bar below and above a point, in percent; no bar without an interval."""
-    if rate.low is None or rate.high is None:
-        return _NO_BAR
-    return 100 * (rate.value - rate.low), 100 * (rate.high - rate.value)
-
-
 def _share(rate: Estimate | None) -> float:
     return float("nan") if rate is None else 100 * rate.value
-
-
-def _ticks(last: int) -> list[int]:
-    step = max(1, last // 12)
-    return list(range(1, last + 1, step))
