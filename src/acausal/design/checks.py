@@ -157,7 +157,8 @@ def _quiz(config: Config, prompts: Prompts, power: float) -> list[CheckQuestion]
         name = f"payoff_{_LETTER[own]}{_LETTER[other]}"
         asked.append(CheckQuestion(Check.COMPREHENSION, name, messages, numbers, points[own, other]))
     for other in Action:
-        best = max(Action, key=lambda own, other=other: payoffs.payoff(own, other))  # type: ignore[misc]
+        worth = {own: payoffs.payoff(own, other) for own in Action}
+        best = max(worth, key=worth.__getitem__)
         told = {"other": labels[other], "form": form, "counted": counted}
         messages = prompts.beside("checks.words.best_reply", words.best_reply, power=power, **told)
         name = f"best_reply_{_LETTER[other]}"
