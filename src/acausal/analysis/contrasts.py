@@ -8,7 +8,7 @@ never decision by decision. Formulas: docs/planted_truth.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -16,13 +16,15 @@ from types import MappingProxyType
 from acausal.analysis.inference import half_width
 from acausal.analysis.rates import bounds
 from acausal.analysis.significance import Test, paired
+from acausal.analysis.units import ONE_WORDING as ONE_WORDING
+from acausal.analysis.units import Unit, replicate, unit_of
 from acausal.game import Action
 from acausal.records import Decision
 from acausal.treatment import Claim, Linkage
 
 Arm = tuple[Claim, Linkage]
 Weights = Mapping[Arm, Fraction]
-ONE_WORDING = "replicate of one wording"
+_UNTOLD = Claim.none, Linkage.none
 PILOT = 5
 """Fewer units than this give an estimate and no test."""
 
@@ -89,7 +91,7 @@ class Contrast:
 
 def arm_rate(decisions: Iterable[Decision]) -> float | None:
     """π of an arm: the mean of its units' rates; None over nothing."""
-    rates = list(_unit_rates(decisions, lambda d: d.replicate).values())
+    rates = list(_unit_rates(decisions, replicate).values())
     return None if not rates else float(sum(rates) / len(rates))
 
 
@@ -190,19 +192,14 @@ def _agreeing(total: int, cooperated: int) -> float:
     return (cooperated * (cooperated - 1) + defected * (defected - 1)) / (total * (total - 1))
 
 
-def _unit(arms: Mapping[Arm, Sequence[Decision]]) -> tuple[str, Callable[[Decision], int]]:
-    """What repeats independently: wordings where all arms are one-shot and have the same ones, else replicates."""
-    if any(decision.round > 1 for decisions in arms.values() for decision in decisions):
-        return "replicate", lambda decision: decision.replicate
-    wordings = {arm: frozenset(decision.paraphrase or 1 for decision in own) for arm, own in arms.items()}
-    if any(len(own) == 1 for arm, own in wordings.items() if arm != (Claim.none, Linkage.none)):
-        return ONE_WORDING, lambda decision: decision.replicate
-    if len(set(wordings.values())) == 1:
-        return "wording", lambda decision: decision.paraphrase or 1
-    return "replicate", lambda decision: decision.replicate
+def _unit(arms: Mapping[Arm, Sequence[Decision]]) -> tuple[str, Unit]:
+    """That of the arms; where nothing is told there are no words to vary."""
+    told = [own for arm, own in arms.items() if arm != _UNTOLD]
+    untold = [own for arm, own in arms.items() if arm == _UNTOLD]
+    return unit_of([*told, *untold], unworded=len(untold))
 
 
-def _unit_rates(decisions: Iterable[Decision], key: Callable[[Decision], int]) -> dict[int, Fraction]:
+def _unit_rates(decisions: Iterable[Decision], key: Unit) -> dict[int, Fraction]:
     """Unit → rate of cooperation over the decisions that count; units without any are absent."""
     won: defaultdict[int, int] = defaultdict(int)
     total: defaultdict[int, int] = defaultdict(int)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, pairwise, product
 from statistics import fmean
 from typing import Any
 
-from acausal.analysis.inference import Estimate
-from acausal.analysis.outcomes import OUTCOMES, both_sides, mean_over
+from acausal.analysis.inference import Estimate, clipped, pooled_mean
+from acausal.analysis.outcomes import OUTCOMES, both_sides
 from acausal.analysis.written import Written
 from acausal.design.program import Program
 from acausal.game import Action
@@ -163,10 +163,8 @@ def _likeness(
 
 def _fraction(values: Mapping[int, Sequence[float]]) -> Estimate | None:
     """A mean whose interval ends where fractions do."""
-    found = mean_over(list(values.values()))
-    if found is None or found.low is None or found.high is None:
-        return found
-    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+    found = pooled_mean(values.values())
+    return None if found is None else clipped(found, 0.0, 1.0)
 
 
 def _place(decision: Decision) -> tuple[int, ...]:
