@@ -19,14 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acausal.analysis.inference import share
-from acausal.analysis.significance import (
-    FEWEST_PAIRS,
-    FEWEST_PER_ARM,
-    paired_interval,
-    paired_p,
-    two_sample_p,
-    welch_interval,
-)
+from acausal.analysis.many_tests import paired_interval, paired_p, two_sample_p, welch_interval
+from acausal.analysis.significance import FEWEST_PAIRS, FEWEST_PER_ARM
 
 Rates = NDArray[np.float64]
 """Shape (studies, units)."""

@@ -47,7 +47,7 @@ def test_stated_assumptions_give_a_row(capsys: pytest.CaptureFixture[str]) -> No
     assert 6 <= int(needed.split()[0]) <= 8
     assert 58 <= int(found.split()[0]) <= 72
     assert 22 <= float(smallest.split()[0]) <= 26
-    assert "exact permutation of replicates" in output
+    assert "exact studentised permutation of replicates" in output
 
 
 def test_an_unknown_correlation_is_tried_out(capsys: pytest.CaptureFixture[str]) -> None:
