@@ -40,7 +40,7 @@ def truths(config: Config) -> dict[str, bool | None]:
 
 
 @pytest.mark.parametrize("condition", CONFIRMATORY)
-def test_confirmatory_cells_have_twenty_wordings_that_all_differ(composed: Callable[..., Config], condition: str) -> None:
+def test_confirmatory_cells_have_twenty_different_wordings(composed: Callable[..., Config], condition: str) -> None:
     config = composed(f"condition={condition}")
     assert paraphrase_count(config) == 20
     assert len({disclosure(config, paraphrase) for paraphrase in range(1, 21)}) == 20

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 
-from acausal.analysis.inference import half_width
 from acausal.analysis.rates import bounds
-from acausal.analysis.significance import Test, paired
+from acausal.analysis.significance import PAIRED, Test, paired
 from acausal.analysis.units import ONE_WORDING as ONE_WORDING
 from acausal.analysis.units import Unit, replicate, unit_of
 from acausal.game import Action
@@ -213,21 +212,20 @@ def _unit_rates(decisions: Iterable[Decision], key: Unit) -> dict[int, Fraction]
 def mean_interval(
     values: Sequence[Fraction], least: float, most: float, level: float
 ) -> tuple[float, float | None, float | None, str]:
-    """Mean and interval of exact values, one per unit.
+    """Mean and interval of exact values, one per unit, by `many_tests.contrast_interval`."""
+    import numpy as np
 
-    Where all are equal a t interval has no width; but with `level` confidence at most a share 1 - (1 - level)^(1/n) of
-    all units differs [clopper1934], each by no more than the contrast's range allows.
-    """
+    from acausal.analysis.many_tests import contrast_interval
+
     n, value = len(values), float(sum(values) / len(values))
     if n == 1:
         return value, None, None, "one unit: no interval"
     pilot = "" if n >= PILOT else f"pilot of {n} units, estimate only: "
-    if len(set(values)) == 1:
-        share = 1 - (1 - level) ** (1 / n)
-        low, high = value - share * (value - least), value + share * (most - value)
-        return value, low, high, f"{pilot}all units equal: exact bound on the share of units that differ"
-    half = half_width([float(each) for each in values], level)
-    return value, max(least, value - half), min(most, value + half), f"{pilot}paired t over units"
+    equal = len(set(values)) == 1
+    floats = np.full(n, value) if equal else np.array([float(each) for each in values])
+    low, high = contrast_interval(floats, least, most, level=level)
+    words = "all units equal: exact bound on the share of units that differ" if equal else PAIRED
+    return value, float(low), float(high), pilot + words
 
 
 def _worst(weights: Weights, arms: Mapping[Arm, Sequence[Decision]]) -> tuple[float, float] | None:

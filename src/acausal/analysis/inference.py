@@ -38,7 +38,7 @@ def share(
     Returns:
         None when nothing counts: no data is not 0. One unit gives no interval, and neither do units that agree beyond
         chance. Where every unit is all 0 or all 1 the exact one-sided bound stands in [clopper1934]. Else the interval
-        spans those of `shares.intervals`.
+        is the span of two, `shares.intervals`.
     """
     counted = tuple((won, total) for won, total in zip(successes, totals, strict=True) if total)
     if not counted:
@@ -48,14 +48,11 @@ def share(
     if clusters == 1:
         return Estimate(value, None, None, n, 1, f"one {unit}: no interval")
     if value in (0.0, 1.0):
-        width = 1 - (1 - level) ** (1 / clusters)
-        low, high = (0.0, width) if value == 0.0 else (1 - width, 1.0)
-        return Estimate(value, low, high, n, clusters, f"exact one-sided bound over {unit}s")
+        return Estimate(value, *_interval(counted, level), n, clusters, f"exact one-sided bound over {unit}s")
     # Of exact fractions: in floats, 1/3 twenty times over has a variance.
     if len({Fraction(won, total) for won, total in counted}) == 1 and _agreeing(counted) < _COPIES:
         return Estimate(value, None, None, n, clusters, f"all {unit}s equal: no interval, look for copies")
-    low, high = _interval(counted, level)
-    return Estimate(value, low, high, n, clusters, f"{_SPAN} over {unit}s")
+    return Estimate(value, *_interval(counted, level), n, clusters, f"{_SPAN} over {unit}s")
 
 
 _ROUNDING = 1e-12
@@ -80,10 +77,10 @@ def _interval(counted: tuple[tuple[int, int], ...], level: float) -> tuple[float
     """Kept: reports ask for the same rate several times."""
     import numpy as np
 
-    from acausal.analysis.shares import intervals
+    from acausal.analysis.shares import bounded
 
     won, total = np.array(counted, dtype=np.int64).T
-    low, high = intervals(won, total, level)
+    low, high = bounded(won, total, level)
     return float(low), float(high)
 
 

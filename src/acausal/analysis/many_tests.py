@@ -119,6 +119,19 @@ def paired_interval(differences: Floats, *, level: float = 0.95) -> tuple[Floats
     return centre - half, centre + half
 
 
+def contrast_interval(differences: Floats, least: float, most: float, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """The paired t interval of the mean, cut to what a contrast can be; where all units are equal, an exact bound.
+
+    With `level` confidence at most a share 1 - (1 - level)^(1/n) of all units differs from n equal ones [clopper1934],
+    each by no more than the range allows, where a t interval would have no width.
+    """
+    low, high = paired_interval(differences, level=level)
+    centre, share = differences.mean(axis=-1), 1 - (1 - level) ** (1 / differences.shape[-1])
+    flat = np.ptp(differences, axis=-1) <= TINY
+    bound = centre - share * (centre - least), centre + share * (most - centre)
+    return np.where(flat, bound[0], np.maximum(low, least)), np.where(flat, bound[1], np.minimum(high, most))
+
+
 def rearrangements(first: int, second: int) -> int:
     """In how many ways units can be dealt to two arms."""
     return math.comb(first + second, first)

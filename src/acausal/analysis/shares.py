@@ -27,7 +27,7 @@ _CORRELATIONS = 26
 
 
 def intervals(successes: Counts, totals: Counts, level: float) -> tuple[Floats, Floats]:
-    """From the lower of the two lower ends to the upper of the two upper ones; none of it where all units are 0 or 1.
+    """From the lower of the two lower ends to the upper of the two upper ones, where not all decisions are the same.
 
     Args:
         totals: As many decisions as each unit has, above 0, in the shape of `successes`: (…, units), two units or more.
@@ -35,6 +35,15 @@ def intervals(successes: Counts, totals: Counts, level: float) -> tuple[Floats, 
     """
     first, second = logit_t(successes, totals, level), posterior(successes, totals, level)
     return np.fmin(first[0], second[0]), np.fmax(first[1], second[1])
+
+
+def bounded(successes: Counts, totals: Counts, level: float) -> tuple[Floats, Floats]:
+    """`intervals`; where every unit is all 0 or all 1 the exact one-sided bound 1 - (1 - level)^(1/n) [clopper1934]."""
+    low, high = intervals(successes, totals, level)
+    won, width = successes.sum(axis=-1), 1 - (1 - level) ** (1 / successes.shape[-1])
+    none, every = won == 0, won == totals.sum(axis=-1)
+    low, high = np.where(none, 0.0, low), np.where(none, width, high)
+    return np.where(every, 1 - width, low), np.where(every, 1.0, high)
 
 
 def logit_t(successes: Counts, totals: Counts, level: float) -> tuple[Floats, Floats]:
