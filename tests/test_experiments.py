@@ -36,7 +36,7 @@ ARMS = {
     "controls": 5 * 2,
     "cover_stories": 3 * 2 * 2,
     "d1_identity_linkage": 13,
-    "d2_match_probability": 6 * 6,
+    "d2_match_probability": 7 * 6,
     "d3_description": 9,
     "d4_horizon": 5 * 3,
     "d5_tournament": 3 * 2,

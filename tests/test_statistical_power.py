@@ -8,16 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dsl import play
 from scipy import stats
 
-from acausal.analysis.contrasts import CONTRASTS, contrast
 from acausal.analysis.many_tests import paired_t_p, permutation_p, sign_flip_p, welch_p
 from acausal.analysis.power import Decides, effect_detectable, effect_seen, power, units_needed
 from acausal.analysis.studies import CONTRAST_ARMS, Assumptions, arm_counts, unit_counts, variance
-from acausal.game import Action
-from acausal.records import Decision
-from acausal.treatment import Claim, Linkage
 
 TOURNAMENT = Assumptions()
 """Ten rounds of ten agents: a hundred strategies of nine decisions, correlated by .5."""
@@ -182,32 +177,6 @@ def test_the_same_seed_gives_the_same_power() -> None:
 def test_impossible_assumptions_are_named(change: dict[str, Any], rule: str) -> None:
     assert re.match(rf".*{rule}", replace(TOURNAMENT, **change).broken() or "")
     assert TOURNAMENT.broken() is None
-
-
-def test_the_contrast_of_a_sweep_finds_an_effect_as_often_as_promised() -> None:
-    studies, wordings = 300, 10
-    each = {
-        (wording, action): replace(play("C", "D")[0], paraphrase=wording, replicate=wording, action=action)
-        for wording in range(1, wordings + 1)
-        for action in Action
-    }
-
-    def arm(counts: np.ndarray) -> list[Decision]:
-        chosen = ((wording, int(won)) for wording, won in enumerate(counts, start=1))
-        return [
-            decision
-            for wording, won in chosen
-            for action, times in ((Action.COOPERATE, won), (Action.DEFECT, WORDINGS.decisions - won))
-            for decision in [each[wording, action]] * times
-        ]
-
-    told, untold = (Claim.identical_copy, Linkage.none), (Claim.different_model, Linkage.none)
-    found = 0
-    for own, other in zip(*arm_counts(WORDINGS, np.random.default_rng(3), studies, wordings), strict=True):
-        seen = contrast("told", CONTRASTS["told"], {told: arm(own), untold: arm(other)})
-        assert seen.unit == "wording"
-        found += seen.low is not None and seen.low > 0
-    assert found / studies == pytest.approx(power(WORDINGS, wordings).value, abs=3 * (0.25 / studies) ** 0.5)
 
 
 @pytest.mark.parametrize(("units", "level"), [(10, 0.05), (10, 0.01), (40, 0.05), (5, 0.05)])
