@@ -103,10 +103,12 @@ def pooled_mean(values: Iterable[Sequence[float]], *, unit: str = "replicate", l
     """The mean of all values, Σ values / number of values, with a t interval over units; None over nothing.
 
     Args:
-        values: Of each unit its values, shape (units, values); empty units carry no information. Where all have as many
+        values: Of each unit its values, shape (units, values); what is no number is missing, and
+            empty units carry no information. Where all have as many
             it is the t interval of their means; where they do not, large units weigh more in error as in the mean.
     """
-    sums = [(math.fsum(own), len(own)) for own in values if len(own)]
+    known = ([value for value in own if not math.isnan(value)] for own in values)
+    sums = [(math.fsum(own), len(own)) for own in known if own]
     total, n = math.fsum(own for own, _ in sums), sum(size for _, size in sums)
     if not n:
         return None

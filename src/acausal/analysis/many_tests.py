@@ -193,7 +193,8 @@ def _share_as_far(values: Floats, rearranged: Floats, far: Any) -> Floats:
     for size in portions(len(flat), len(rearranged)):
         distance = far(flat[start : start + size], rearranged)
         observed = distance[:, :1]
-        shares.append((distance >= observed - TINY * np.maximum(observed, 1.0)).mean(1))
+        far_enough = (distance >= observed - TINY * np.maximum(observed, 1.0)).mean(1)
+        shares.append(np.where(np.isnan(observed[:, 0]), np.nan, far_enough))
         start += size
     return np.concatenate(shares).reshape(values.shape[:-1])
 

@@ -6,6 +6,7 @@ test when, and why: docs/methods.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ FEWEST_PER_ARM = 5
 FEWEST_PAIRS = 6
 """Units of a paired contrast from which a test is given: the smallest sign-flip p of 5 is .0625."""
 WELCH, PERMUTATION = "Welch t on replicate means", "exact studentised permutation of replicates"
+NO_NUMBER = "refused: a unit has no number; what is missing is left out, unit by unit, and counted as dropped"
 PAIRED, FLIPS = "paired t over units", "exact sign flips over units"
 
 
@@ -57,6 +59,8 @@ def two_samples(one: Sequence[float], other: Sequence[float], *, level: float = 
         estimate = Estimate(value, float(low), float(high), units, fewest, WELCH)
     if fewest < FEWEST_PER_ARM:
         return estimate, _refused(fewest)
+    if math.isnan(value):
+        return Estimate(value, None, None, units, fewest, NO_NUMBER), Test(None, NO_NUMBER)
     return estimate, Test(float(many_tests.two_sample_p(a, b)), two_sample_method(a, b))
 
 
@@ -79,6 +83,8 @@ def paired(differences: Sequence[float]) -> Test:
             None, f"refused: {n} units, {FEWEST_PAIRS} needed, as no sign-flip p of {n} is below {2 / 2**n:.3g}"
         )
     values = _array(differences)
+    if any(map(math.isnan, differences)):
+        return Test(None, NO_NUMBER)
     return Test(float(paired_p(values)), paired_method(values))
 
 
@@ -92,6 +98,7 @@ def paired_method(differences: Floats) -> str:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """p adjusted over a declared confirmatory family: the chance of any false claim stays at the level [holm1979]."""
+    _all_known(p_values)
     adjusted, largest = [0.0] * len(p_values), 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
@@ -103,6 +110,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """p adjusted over an exploratory family: the expected share of false claims among claims [benjamini1995]."""
     from scipy import stats
 
+    _all_known(p_values)
     return [float(p) for p in stats.false_discovery_control(p_values, method="bh")] if p_values else []
 
 
@@ -115,3 +123,8 @@ def _array(values: Sequence[float]) -> Floats:
 
 def _refused(fewest: int) -> Test:
     return Test(None, f"refused: {fewest} replicates in an arm, {FEWEST_PER_ARM} needed; a pilot, estimate only")
+
+
+def _all_known(p_values: Sequence[float]) -> None:
+    if wrong := [p for p in p_values if not 0 <= p <= 1]:
+        raise ValueError(f"a family is made of p values in [0, 1], but holds {wrong[0]!r}: leave refused tests out")
