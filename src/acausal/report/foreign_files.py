@@ -1,0 +1,269 @@
+"""Tables of other systems as rows: separators, encodings, and layouts that hold several decisions in one row."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import ge, gt, le, lt
+from pathlib import Path
+from typing import Any
+
+from acausal.errors import ConfigError
+from acausal.report.mapping import ORDERS, Reading, plain
+from acausal.report.tables import read_rows
+from acausal.spelling import nearest
+
+TURN = "(turn)"
+"""The column that a layout makes which holds several turns in one row."""
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_COMPARED: Mapping[str, Callable[[float, float], bool]] = {"<=": le, ">=": ge, "<": lt, ">": gt}
+_MOST_DECISIONS = 20_000_000
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows of a file, and what was done to get them."""
+
+    path: Path
+    names: list[str]
+    rows: list[dict[str, Any]]
+    numbers: list[int]
+    """Of each row in the file, from 1 without the head."""
+    said: list[str] = field(default_factory=list)
+
+
+def open_table(path: Path, reading: Reading) -> Table:
+    """The rows of a parquet or CSV file that the reading asks for.
+
+    Raises:
+        ConfigError: It cannot be read, or a condition names no column of it.
+    """
+    names, rows = _read(path, reading)
+    table = Table(path, names, rows, list(range(1, len(rows) + 1)))
+    _keep(table, [any(_given(value) for value in row.values()) for row in rows], "empty")
+    for condition in reading.where:
+        _filter(table, condition)
+    if reading.drop_copies:
+        values = [tuple(map(str, row.values())) for row in table.rows]
+        first = {own: number for number, own in reversed([*enumerate(values)])}
+        _keep(table, [first[own] == number for number, own in enumerate(values)], "copies of an earlier row")
+    if not table.rows:
+        raise ConfigError(f"{path} has no row{' that --where keeps' if reading.where else ''}: nothing to analyse")
+    return table
+
+
+def columns_of(name: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a map joins with `+`; a column whose own name holds one comes first."""
+    return (name,) if name in names else tuple(name.split("+"))
+
+
+def check_column(table: Table, column: str, use: str) -> None:
+    """Whether the file has the column.
+
+    Raises:
+        ConfigError: It has not, or has it twice.
+    """
+    if column not in table.names:
+        known = table.names
+        listed = ", ".join(known[:40]) + (f" and {len(known) - 40} more" if len(known) > 40 else "")
+        raise ConfigError(f"{table.path} has no column {column!r} (for {use}): it has {listed}{nearest(column, known)}")
+    if table.names.count(column) > 1:
+        raise ConfigError(f"{table.path} has {table.names.count(column)} columns {column!r}: rename all but one")
+
+
+def spread(table: Table, columns: Mapping[str, tuple[str, ...]], reading: Reading) -> dict[str, tuple[str, ...]]:
+    """Rows that hold several decisions of a player taken apart, in place; the columns to read them by.
+
+    A `*` in a column's name stands for the number of a turn, letters for one turn each, a count for so many decisions.
+    """
+    found = dict(columns)
+    if any("*" in column for own in columns.values() for column in own):
+        found = _starred(table, found)
+    if reading.letters:
+        found = _lettered(table, found)
+    if "count" in found:
+        _counted(table, found)
+    return found
+
+
+def _read(path: Path, reading: Reading) -> tuple[list[str], list[dict[str, Any]]]:
+    endings = path.suffixes[-2:] if path.suffix == ".gz" else path.suffixes[-1:]
+    try:
+        if endings == [".parquet"]:
+            return read_rows(path)
+        if endings and endings[0] in (".csv", ".tsv", ".txt", ".tab"):
+            raw = gzip.decompress(path.read_bytes()) if endings[-1] == ".gz" else path.read_bytes()
+            return _separated(path, _decoded(path, raw, reading.encoding), reading)
+    except (OSError, EOFError) as error:
+        raise ConfigError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    except (ValueError, csv.Error) as error:
+        raise ConfigError(
+            f"{path} is no table ({' '.join(str(error).split())[:120]}): give a parquet or a CSV file"
+        ) from None
+    ending = "".join(endings) or "nothing"
+    raise ConfigError(f"{path} ends in {ending!r}: give a file that ends in .parquet, .csv, .tsv, .csv.gz or .tsv.gz")
+
+
+def _decoded(path: Path, raw: bytes, encoding: str) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"  # whose mark says so
+    try:
+        return raw.decode("utf-8-sig" if encoding.casefold() in ("utf-8", "utf8") else encoding)
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not {encoding} (byte {error.start}): name what it is, e.g. --encoding latin-1"
+        ) from None
+    except LookupError:
+        raise ConfigError(f"--encoding is {encoding!r}: Python knows none of that name; e.g. utf-8, latin-1") from None
+
+
+def _separated(path: Path, text: str, reading: Reading) -> tuple[list[str], list[dict[str, Any]]]:
+    separator = reading.separator or _separator(path, text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines = [line for line in reader if line]
+    if not lines:
+        raise ConfigError(f"{path} is empty: nothing to analyse")
+    names = [name.strip() for name in lines[0]]
+    ragged = next((n for n, line in enumerate(lines[1:], 1) if len(line) != len(names)), None)
+    if ragged is not None:
+        raise ConfigError(
+            f"row {ragged} of {path} has {len(lines[ragged])} fields but the head has {len(names)} (separated by "
+            f"{_SEPARATORS.get(separator, separator)}): quote fields that hold one, or name another --separator"
+        )
+    return names, [dict(zip(names, line, strict=True)) for line in lines[1:]]
+
+
+def _separator(path: Path, text: str) -> str:
+    """The one sign between fields that the head has; a file of one column has none."""
+    head = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
+    held = [sign for sign in _SEPARATORS if sign in head and sign != "|"]
+    if len(held) > 1:
+        both = " and ".join(_SEPARATORS[sign] for sign in held)
+        raise ConfigError(f"the head of {path} holds {both}: say which is between fields, e.g. --separator ';'")
+    return held[0] if held else ","
+
+
+def _given(value: Any) -> bool:
+    return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
+
+
+def _keep(table: Table, kept: Sequence[bool], what: str) -> None:
+    if all(kept):
+        return
+    table.rows = [row for row, stays in zip(table.rows, kept, strict=True) if stays]
+    table.numbers = [number for number, stays in zip(table.numbers, kept, strict=True) if stays]
+    lost = len(kept) - len(table.rows)
+    table.said.append(f"{lost:,} row{'' if lost == 1 else 's'} left out: {what}.")
+
+
+def _filter(table: Table, condition: str) -> None:
+    found = re.fullmatch(rf"(.+?)\s*({'|'.join(ORDERS)})\s*(.*)", condition)
+    if found is None:
+        raise ConfigError(f"--where {condition!r} is no condition: write COLUMN=VALUE, COLUMN!=VALUE or COLUMN>=NUMBER")
+    column, sign, wanted = found.groups()
+    check_column(table, column, "--where")
+    if sign in ("=", "!="):
+        words = {plain(word).casefold() for word in wanted.split(",")}
+        held = [plain(row[column] if _given(row[column]) else "").casefold() in words for row in table.rows]
+        kept = held if sign == "=" else [not holds for holds in held]
+    else:
+        kept = [
+            _given(row[column])
+            and _COMPARED[sign](_number(table, column, number, row[column]), _number(table, column, None, wanted))
+            for number, row in zip(table.numbers, table.rows, strict=True)
+        ]
+    _keep(table, kept, f"not {condition}")
+
+
+def _number(table: Table, column: str, number: int | None, value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        where = "--where" if number is None else f"row {number} of {table.path}"
+        raise ConfigError(f"{column} in {where} is {value!r}, but < and > need numbers: use = or !=") from None
+
+
+def _starred(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Each number that stands for the star in all columns of the action becomes a row."""
+    patterns = [column for column in columns["action"] if "*" in column]
+    if not patterns:
+        raise ConfigError("--map has a * in a column but not in that of action: the star is the number of a turn")
+    expressions = [re.escape(pattern).replace(r"\*", r"(\d+)", 1) for pattern in patterns]
+    numbers = set.intersection(
+        *({int(m[1]) for name in table.names if (m := re.fullmatch(each, name))} for each in expressions)
+    )
+    if not numbers:
+        raise ConfigError(f"{table.path} has no column {patterns[0]!r} with a number in place of the *")
+    starred = {column for own in columns.values() for each in own for column in each.split("+") if "*" in column}
+    _replace_rows(
+        table,
+        lambda row: (
+            row | {column: row.get(column.replace("*", str(n), 1)) for column in starred} | {TURN: n}
+            for n in sorted(numbers)
+        ),
+    )
+    table.names += sorted(starred)
+    return _with_turn(table, columns)
+
+
+def _lettered(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Each letter of the action becomes a row."""
+    lettered = [*columns["action"], *columns.get("coplayer_action", ())]
+    for column in lettered:
+        check_column(table, column, "action")
+    for number, row in zip(table.numbers, table.rows, strict=True):
+        if len({len(str(row[column] or "")) for column in lettered}) > 1:
+            listed = ", ".join(f"{column} {row[column]!r}" for column in lettered)
+            raise ConfigError(f"row {number} of {table.path} has matches of different length: {listed}")
+    _replace_rows(
+        table,
+        lambda row: (
+            row | dict(zip(lettered, letters, strict=True)) | {TURN: n}
+            for n, letters in enumerate(zip(*(str(row[column] or "") for column in lettered), strict=True), start=1)
+        ),
+    )
+    return _with_turn(table, columns)
+
+
+def _with_turn(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    if "turn" in columns:
+        raise ConfigError("--map turn stands beside turns that a row holds itself (a * or --letters): leave it out")
+    table.names.append(TURN)
+    return columns | {"turn": (TURN,)}
+
+
+def _counted(table: Table, columns: Mapping[str, tuple[str, ...]]) -> None:
+    """A row that stands for several equal decisions becomes so many."""
+    if clash := [name for name in ("match", "turn") if name in columns]:
+        raise ConfigError(
+            f"--map {clash[0]} stands beside count: counted decisions are one-shot and have no {clash[0]}"
+        )
+    (column,) = columns["count"]
+    check_column(table, column, "count")
+    counts = []
+    for number, row in zip(table.numbers, table.rows, strict=True):
+        text = plain(row[column])
+        if not text.isdecimal():
+            raise ConfigError(f"count (column {column}) in row {number} of {table.path} is {text!r}: a whole number")
+        counts.append(int(text))
+    if sum(counts) > _MOST_DECISIONS:
+        raise ConfigError(f"{column} of {table.path} adds up to {sum(counts):,} decisions: {_MOST_DECISIONS:,} at most")
+    often = iter(counts)
+    _replace_rows(table, lambda row: (row for _ in range(next(often))))
+
+
+def _replace_rows(table: Table, several: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]) -> None:
+    made = [(number, row) for number, old in zip(table.numbers, table.rows, strict=True) for row in several(old)]
+    table.numbers, table.rows = [number for number, _ in made], [row for _, row in made]
+
+
+def listed(values: Counter[str], most: int = 6) -> str:
+    """Values with how often they come: `'1' (120 rows), '0' (80 rows)`."""
+    shown = [f"{value!r} ({n:,} row{'' if n == 1 else 's'})" for value, n in values.most_common(most)]
+    return ", ".join(shown) + (f" and {len(values) - most} more" if len(values) > most else "")
