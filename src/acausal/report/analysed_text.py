@@ -73,16 +73,17 @@ def _facts(foreign: Foreign) -> str:
 _LONG = ("cooperations", "method", "low_clustered", "high_clustered", "all_missing_defect", "all_missing_cooperate")
 """Columns of the files that people find there."""
 _POINTS = ("mean", "se_clustered", "efficiency", "theta", "se_difference_clustered")
-_SIGNED = ("difference", "payoff_order_effect", "label_effect")
+_SIGNED = ("difference", "difference_of_decisions", "payoff_order_effect", "label_effect")
 
 
 def _shown(table: Table) -> str:
     """The table in Markdown: percent, an interval in one column, no column that is empty all through."""
     low = table.head.index("low") if "low" in table.head else None
+    whole = _same(table, ("decisions", "with_action", "n"))
     kept = [
         number
         for number, name in enumerate(table.head)
-        if name not in (*_LONG, "high")
+        if name not in (*_LONG, "high", *(("decisions", "with_action") if whole else ()))
         and (name in ("rate", "low") or any(row[number] is not None for row in table.rows))
         and (name in ("rate", "low") or any(row[number] is not None for row in table.rows))
     ]
@@ -99,6 +100,14 @@ def _shown(table: Table) -> str:
                 cells.append(_cell(table.head[number], row[number]))
         rows.append(cells)
     return markdown((head, rows))
+
+
+def _same(table: Table, names: Sequence[str]) -> bool:
+    """Whether columns of these names are there and hold the same in every row."""
+    if not {*names} <= {*table.head}:
+        return False
+    places = [table.head.index(name) for name in names]
+    return all(len({row[place] for place in places}) == 1 for row in table.rows)
 
 
 def _cell(name: str, value: Value) -> Value:

@@ -11,7 +11,7 @@ from acausal.analysis.contrasts import Arm
 from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
 from acausal.records import Decision
-from acausal.report.foreign_files import Table, check_column, columns_of, open_table, spread
+from acausal.report.foreign_files import Table, among, check_column, columns_of, open_table, spread
 from acausal.report.foreign_rows import Rows
 from acausal.report.mapping import FIELDS, OF_A_PLAYER, Reading
 
@@ -90,7 +90,9 @@ def _columns(table: Table, reading: Reading) -> dict[str, tuple[str, ...]]:
         own -= OF_A_PLAYER
     found = {name: (name,) for name in FIELDS if name in own and name in names} | dict(wanted)
     if "action" not in found:
-        raise ConfigError(f"{path} has no column 'action': name the one that holds it, e.g. --map action={names[0]}")
+        raise ConfigError(
+            f"{path} has no column 'action': name the one that holds it with --map action=COLUMN; it has {among(names)}"
+        )
     if "round" in found and "round" not in wanted and not {*names} >= _OURS:
         if any("round" in columns_of(column, names) for each in wanted.values() for column in each):
             del found["round"]

@@ -63,6 +63,11 @@ def columns_of(name: str, names: Sequence[str]) -> tuple[str, ...]:
     return (name,) if name in names else tuple(name.split("+"))
 
 
+def among(names: Sequence[str], most: int = 40) -> str:
+    """Columns in a sentence."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def check_column(table: Table, column: str, use: str) -> None:
     """Whether the file has the column.
 
@@ -70,9 +75,8 @@ def check_column(table: Table, column: str, use: str) -> None:
         ConfigError: It has not, or has it twice.
     """
     if column not in table.names:
-        known = table.names
-        listed = ", ".join(known[:40]) + (f" and {len(known) - 40} more" if len(known) > 40 else "")
-        raise ConfigError(f"{table.path} has no column {column!r} (for {use}): it has {listed}{nearest(column, known)}")
+        close = nearest(column, table.names)
+        raise ConfigError(f"{table.path} has no column {column!r} (for {use}): it has {among(table.names)}{close}")
     if table.names.count(column) > 1:
         raise ConfigError(f"{table.path} has {table.names.count(column)} columns {column!r}: rename all but one")
 
@@ -201,13 +205,18 @@ def _starred(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tup
     if not numbers:
         raise ConfigError(f"{table.path} has no column {patterns[0]!r} with a number in place of the *")
     starred = {column for own in columns.values() for each in own for column in each.split("+") if "*" in column}
-    _replace_rows(
-        table,
-        lambda row: (
-            row | {column: row.get(column.replace("*", str(n), 1)) for column in starred} | {TURN: n}
-            for n in sorted(numbers)
-        ),
-    )
+    played = {n: [pattern.replace("*", str(n), 1) for pattern in patterns] for n in sorted(numbers)}
+    before = len(table.rows) * len(numbers)
+
+    def turns(row: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        last = max((n for n, own in played.items() if any(_given(row[column]) for column in own)), default=0)
+        for n in played:
+            if n <= last:
+                yield row | {column: row.get(column.replace("*", str(n), 1)) for column in starred} | {TURN: n}
+
+    _replace_rows(table, turns)
+    if beyond := before - len(table.rows):
+        table.said.append(f"{beyond:,} turns after the last entry of their row were taken for not played.")
     table.names += sorted(starred)
     return _with_turn(table, columns)
 
