@@ -163,10 +163,10 @@ def wide_by_words_in_columns(directory: Path) -> Written:
     head = "treatment session game pair round answer1 answer2 choice_option1 choice_option2"
     rows = []
     for number, t in enumerate(truth()):
-        words = dict(zip("CD", pairs[number % 3], strict=True)) | {"": "none"}
+        spoken = dict(zip("CD", pairs[number % 3], strict=True)) | {"": "none"}
         rows.append(
             (
-                *(t.treatment, t.session, t.match, t.pair, t.turn, words[t.chosen[0]], words[t.chosen[1]]),
+                *(t.treatment, t.session, t.match, t.pair, t.turn, spoken[t.chosen[0]], spoken[t.chosen[1]]),
                 *pairs[number % 3],
             )
         )
@@ -208,8 +208,8 @@ def turns_in_columns(directory: Path) -> Written:
         for seat in (0, 1):
             place = t.people[seat], f"{t.match}/{t.pair}", t.session, t.treatment
             found.setdefault(place, {})[t.turn] = {"C": "1.0", "D": "0.0", "": "lost"}[t.chosen[seat]]
-    rows = [[*place, *(own.get(n, "") for n in range(1, 5))] for place, own in found.items()]
-    text = "\ufeff" + "\r\n".join(";".join(map(str, row)) for row in [head, *rows]) + "\r\n;;;;;;;\r\n"
+    rows = [[*map(str, place), *(own.get(n, "") for n in range(1, 5))] for place, own in found.items()]
+    text = "\ufeff" + "\r\n".join(";".join(row) for row in [head, *rows]) + "\r\n;;;;;;;\r\n"
     path = directory / "all_apps.csv.gz"
     path.write_bytes(gzip.compress(text.encode()))
     words = (

@@ -142,13 +142,13 @@ def _robust(found: clustered.Clustered | None) -> tuple[Value, ...]:
 
 
 def _pairs(decisions: Sequence[Decision]) -> Table:
-    rows = [
-        (condition, own, met, *interval_of(rate))
-        for condition, chosen in grouped(decisions, lambda d: d.condition).items()
-        for (own, met), rate in matrix(chosen).items()
-    ]
-    several = rows if len({row[:3] for row in rows}) > len({row[0] for row in rows}) else []
-    return Table("pairs", "Who meets whom", ("condition", "model", "meets", *INTERVAL), several)
+    rows: list[tuple[Value, ...]] = []
+    for condition, chosen in grouped(decisions, lambda d: d.condition).items():
+        for (own, met), rate in matrix(chosen).items():
+            points = mean_payoff(d for d in chosen if (d.agent_model, d.coplayer_agent_model) == (own, met))
+            rows.append((condition, own, met, *interval_of(rate), None if points is None else points.value))
+    several = rows if len(rows) > len({row[0] for row in rows}) else []
+    return Table("pairs", "Who meets whom", ("condition", "model", "meets", *INTERVAL, "points"), several)
 
 
 def _outcomes(cells: _Cells) -> Table:

@@ -72,7 +72,7 @@ def _facts(foreign: Foreign) -> str:
 
 _LONG = ("cooperations", "method", "low_clustered", "high_clustered", "all_missing_defect", "all_missing_cooperate")
 """Columns of the files that people find there."""
-_POINTS = ("mean", "se_clustered", "efficiency", "theta", "se_difference_clustered")
+_POINTS = ("mean", "points", "se_clustered", "efficiency", "theta", "se_difference_clustered")
 _SIGNED = ("difference", "difference_of_decisions", "payoff_order_effect", "label_effect")
 
 
