@@ -16,7 +16,8 @@ ABOUT = "analyse decisions that another system recorded: a CSV or parquet file a
 _EPILOG = """\
 fields of --map:
   action             what was chosen, in words that --cooperate and --defect explain
-  replicate          what was repeated independently (session, game, run): the unit of intervals and tests
+  replicate          what was repeated independently (session, game, run): the unit of intervals and tests;
+                     @row where every row stands alone, as one-shot answers do
   condition          the treatment; several columns joined: condition=delta+payoffs
   model              who chose: a model, a strategy, or leave it out for people
   match, turn        which match of two, and which turn of it; what follows what needs both

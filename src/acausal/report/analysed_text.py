@@ -58,7 +58,8 @@ def _facts(foreign: Foreign) -> str:
     if "replicate" not in foreign.columns:
         lines.append(
             "No column says what was repeated independently, so there is no interval over replicates: decisions of one "
-            "game hang together. Map replicate to the column that numbers games or runs, if each was played afresh."
+            "game hang together. Map replicate to the column that numbers games or runs, if each was played afresh; to "
+            "@row, if every row stands alone."
         )
     conditions = {d.condition for d in decisions}
     if len(conditions) > MOST:
@@ -126,7 +127,7 @@ def _range(low: Value, high: Value, *, plain: bool, signed: bool) -> str:
     if not isinstance(low, float) or not isinstance(high, float):
         return "–"
     if plain:
-        return f"{low:.3f}–{high:.3f}"
+        return f"{low:.3f} to {high:.3f}"
     if signed:
         return f"{100 * low:+.1f} to {100 * high:+.1f}"
     return interval(Estimate(low, low, high, 0, 0, ""))

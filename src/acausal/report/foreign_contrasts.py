@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations
 
 from acausal.analysis import clustered
-from acausal.analysis.inference import Estimate, unit_mean
+from acausal.analysis.contrasts import mean_interval
+from acausal.analysis.inference import Estimate
 from acausal.analysis.rates import grouped
 from acausal.analysis.significance import Test, holm, paired, two_samples
 from acausal.errors import ConfigError
@@ -70,29 +72,37 @@ def _compared(
     one: Sequence[Decision], other: Sequence[Decision], *, paired: bool
 ) -> tuple[Estimate, Test, clustered.Clustered | None]:
     first, second = _sums(one), _sums(other)
-    rates = [{unit: total / n for unit, (total, n) in arm.items()} for arm in (first, second)]
+    rates = [{unit: Fraction(round(total), n) for unit, (total, n) in arm.items()} for arm in (first, second)]
     shared = sorted(rates[0].keys() & rates[1].keys())
     robust = clustered.difference(first, second)
     if paired:
         return *_within([rates[0][unit] - rates[1][unit] for unit in shared], rates), robust
-    estimate, test = two_samples([*rates[0].values()], [*rates[1].values()])
+    estimate, test = two_samples([*map(float, rates[0].values())], [*map(float, rates[1].values())])
     if shared:
-        why = (
-            f"refused: {len(shared)} replicates have the same name in both conditions; --paired if they are the same, "
-            "else map replicate=COLUMN+COLUMN with what tells them apart"
-        )
+        why = _shared(len(shared), alone=len(rates[0]) == len(rates[1]) == 1)
         bare = None if robust is None else replace(robust, se=None, low=None, high=None, p_value=None)
         return replace(estimate, low=None, high=None, method=why), Test(None, why), bare
     return estimate, test, robust
 
 
-def _within(differences: Sequence[float], rates: Sequence[dict[int, float]]) -> tuple[Estimate, Test]:
-    found = unit_mean(differences, unit="replicate")
-    if found is None:
-        value = sum(rates[0].values()) / len(rates[0]) - sum(rates[1].values()) / len(rates[1])
+def _shared(replicates: int, *, alone: bool) -> str:
+    """Why arms with replicates of one name are not compared."""
+    if alone:
+        return "refused: one replicate in all; map replicate, to @row if every row stands alone"
+    return (
+        f"refused: {replicates} replicates have the same name in both conditions; --paired if they are the same, else "
+        "map replicate=COLUMN+COLUMN with what tells them apart"
+    )
+
+
+def _within(differences: Sequence[Fraction], rates: Sequence[Mapping[int, Fraction]]) -> tuple[Estimate, Test]:
+    if not differences:
+        bare = sum(rates[0].values()) / len(rates[0]) - sum(rates[1].values()) / len(rates[1])
         why = "no replicate is in both conditions: --paired does not fit"
-        return Estimate(value, None, None, 0, 0, why), Test(None, why)
-    return replace(found, method=f"paired within replicates, {found.method}"), paired(differences)
+        return Estimate(float(bare), None, None, 0, 0, why), Test(None, why)
+    n = len(differences)
+    value, low, high, method = mean_interval(differences, -1.0, 1.0, 0.95)
+    return Estimate(value, low, high, n, n, method), paired([*map(float, differences)])
 
 
 def _sums(decisions: Sequence[Decision]) -> dict[int, tuple[float, int]]:

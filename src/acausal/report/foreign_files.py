@@ -21,6 +21,8 @@ from acausal.spelling import nearest
 
 TURN = "(turn)"
 """The column that a layout makes which holds several turns in one row."""
+ROW = "@row"
+"""In a map: the number of the row, for rows that stand alone."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _COMPARED: Mapping[str, Callable[[float, float], bool]] = {"<=": le, ">=": ge, "<": lt, ">": gt}
 _MOST_DECISIONS = 20_000_000
@@ -35,6 +37,8 @@ class Table:
     rows: list[dict[str, Any]]
     numbers: list[int]
     """Of each row in the file, from 1 without the head."""
+    ids: list[int]
+    """What tells rows apart that stand alone: turns of one row share it, equal decisions of one row do not."""
     said: list[str] = field(default_factory=list)
 
 
@@ -45,7 +49,8 @@ def open_table(path: Path, reading: Reading) -> Table:
         ConfigError: It cannot be read, or a condition names no column of it.
     """
     names, rows = _read(path, reading)
-    table = Table(path, names, rows, list(range(1, len(rows) + 1)))
+    numbers = list(range(1, len(rows) + 1))
+    table = Table(path, names, rows, numbers, numbers)
     _keep(table, [any(_given(value) for value in row.values()) for row in rows], "empty")
     for condition in reading.where:
         _filter(table, condition)
@@ -74,7 +79,7 @@ def check_column(table: Table, column: str, use: str) -> None:
     Raises:
         ConfigError: It has not, or has it twice.
     """
-    if column not in table.names:
+    if column not in (*table.names, ROW):
         close = nearest(column, table.names)
         raise ConfigError(f"{table.path} has no column {column!r} (for {use}): it has {among(table.names)}{close}")
     if table.names.count(column) > 1:
@@ -162,6 +167,7 @@ def _keep(table: Table, kept: Sequence[bool], what: str) -> None:
         return
     table.rows = [row for row, stays in zip(table.rows, kept, strict=True) if stays]
     table.numbers = [number for number, stays in zip(table.numbers, kept, strict=True) if stays]
+    table.ids = table.numbers
     lost = len(kept) - len(table.rows)
     table.said.append(f"{lost:,} row{'' if lost == 1 else 's'} left out: {what}.")
 
@@ -265,11 +271,13 @@ def _counted(table: Table, columns: Mapping[str, tuple[str, ...]]) -> None:
         raise ConfigError(f"{column} of {table.path} adds up to {sum(counts):,} decisions: {_MOST_DECISIONS:,} at most")
     often = iter(counts)
     _replace_rows(table, lambda row: (row for _ in range(next(often))))
+    table.ids = list(range(1, len(table.rows) + 1))
 
 
 def _replace_rows(table: Table, several: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]) -> None:
     made = [(number, row) for number, old in zip(table.numbers, table.rows, strict=True) for row in several(old)]
     table.numbers, table.rows = [number for number, _ in made], [row for _, row in made]
+    table.ids = table.numbers
 
 
 def listed(values: Counter[str], most: int = 6) -> str:

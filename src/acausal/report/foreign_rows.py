@@ -6,13 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
+from shlex import quote
 from typing import TypeVar
 
 from acausal.analysis.contrasts import Arm
 from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
 from acausal.records import Decision, Status
-from acausal.report.foreign_files import Table, check_column, columns_of, listed
+from acausal.report.foreign_files import ROW, Table, check_column, columns_of, listed
 from acausal.report.mapping import COUNTS, NOT_GIVEN, Reading, plain
 from acausal.spelling import nearest
 from acausal.treatment import Claim, Linkage
@@ -70,7 +71,7 @@ class Rows:
         if coplayer_model is None and self.seats == 2:
             coplayer_model = self._text("model", number, other) or "model"
         action = self.action("action", number, seat)
-        match = self._count("match", number, seat, number + 1)
+        match = self._count("match", number, seat, self._table.ids[number])
         return Decision(
             replicate=self._count("replicate", number, seat, 1) or 0,
             round=self._count("round", number, seat, 1) or 0,
@@ -121,6 +122,8 @@ class Rows:
         return found
 
     def _value(self, column: str, number: int) -> str | None:
+        if column == ROW:
+            return str(self._table.ids[number])
         value = self._rows[number][column]
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
@@ -162,11 +165,10 @@ class Rows:
                     first = number if first is None else first
             if first is not None and not self._reading.rest_missing:
                 word = next(iter(odd))
-                also = f"; the column holds {listed(odd)} that are unknown" if len(odd) > 1 else ""
-                raise self._error(
-                    *(name, first),
-                    f"{word!r}: say what it is with --cooperate, --defect or --missing {word}{also}",
-                )
+                also = f" (unknown are {listed(odd)})" if len(odd) > 1 else ""
+                cure = f"say what it is with --cooperate, --defect or --missing {quote(word)}"
+                rest = "; --rest-missing takes all such values for no action" if len(odd) > 2 else ""
+                raise self._error(name, first, f"{word!r}{also}: {cure}{rest}")
             if odd:
                 self.said.append(f"No action, but something else in {name}: {listed(odd)}.")
 
@@ -177,13 +179,16 @@ class Rows:
         return Status(raw) if raw in list(Status) and raw != Status.LEGIBLE else Status.ILLEGIBLE
 
     def _numbering(self, name: str) -> Mapping[str, int] | None:
-        """Value → number; None where all values are whole numbers as they stand."""
-        seats = range(len(self._columns[name]))
-        found = dict.fromkeys(raw for n in range(len(self._rows)) for s in seats if (raw := self._raw(name, n, s)))
-        agents = self._numbering("agent") if name == "coplayer" and "agent" in self._columns else None
-        if agents is not None:  # agents and co-players are the same people
-            others = [raw for raw in found if raw not in agents]
-            return {**agents, **{raw: len(agents) + n for n, raw in enumerate(others, start=1)}}
+        """Value → number; None where all are whole numbers as they stand. Agents and co-players are one people."""
+        people = ("agent", "coplayer")
+        fields = [each for each in (people if name in people else (name,)) if each in self._columns]
+        found = dict.fromkeys(
+            raw
+            for each in fields
+            for number in range(len(self._rows))
+            for seat in range(len(self._columns[each]))
+            if (raw := self._raw(each, number, seat)) is not None
+        )
         if all(raw.lstrip("-").isdecimal() and str(int(raw)) == raw for raw in found):
             return None  # 7 and 007 are two names
         return {raw: n for n, raw in enumerate(found, start=1)}
@@ -193,12 +198,7 @@ class Rows:
         if raw is None:
             return absent
         names = self._numbered[name]
-        if names is not None:
-            return names[raw]
-        try:
-            return int(raw)
-        except ValueError:
-            raise self._error(name, number, f"{raw!r}, where agents are numbers: use one way to name them") from None
+        return int(raw) if names is None else names[raw]
 
     def number(self, name: str, number: int, seat: int) -> float | None:
         """A field of this place as a number; None where nothing is given."""
