@@ -1,7 +1,8 @@
 """One experiment in the layouts in which such data are published, each with the options that read it.
 
 Two treatments of six sessions; four people a session meet in pairs, in three matches of up to four turns. Everything is
-drawn from one seed, and `truth` is what every layout must come to.
+drawn from one seed, and `truth` is what every layout must come to. `python tests/published.py DIR` writes all of them and
+prints the command that reads each.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import csv
 import gzip
 import random
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -275,3 +278,11 @@ def copies_and_a_mapping_file(directory: Path) -> Written:
         'condition = "treatment"\n'
     )
     return _csv(directory / "copies.csv", head, rows), ["--mapping", str(kept)]
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for write in LAYOUTS.values():
+        file, options = write(folder)
+        print("acausal analyse", file.name, shlex.join(options))  # noqa: T201

@@ -85,6 +85,16 @@ def test_errors_are_those_of_statsmodels_clustered_by_session(truth: Rows, table
     assert [row.low_clustered, row.high_clustered] == pytest.approx(fitted.conf_int().loc["short"].tolist(), rel=1e-9)
 
 
+def test_log_odds_are_those_of_a_logit_clustered_by_session(truth: Rows, tables: dict[str, Rows]) -> None:
+    import statsmodels.formula.api as smf
+
+    (row,) = tables["contrasts"].itertuples()
+    kept = truth.dropna(subset=["c"]).assign(short=lambda t: (t.condition == "short").astype(float))
+    fitted = smf.logit("c ~ short", kept).fit(disp=0, cov_type="cluster", cov_kwds={"groups": kept.session})
+    assert row.log_odds_ratio == pytest.approx(fitted.params.short, rel=1e-8)
+    assert row.se_log_odds_clustered == pytest.approx(fitted.bse.short, rel=1e-8)
+
+
 def test_conditions_are_compared_over_sessions(truth: Rows, tables: dict[str, Rows]) -> None:
     (row,) = tables["contrasts"].itertuples()
     means = truth.groupby(["condition", "session"]).c.mean()

@@ -15,6 +15,7 @@ from scipy import stats
 
 from acausal.analysis import clustered
 from acausal.analysis.agreement import agreement
+from acausal.analysis.binomial import clopper_pearson, fisher, wilson
 from acausal.analysis.equivalence import equivalence, over_models
 from acausal.analysis.inference import share, unit_mean
 from acausal.analysis.many_tests import welch
@@ -87,6 +88,22 @@ def test_bounds_of_an_arm_that_never_varies_are_clopper_and_pearsons() -> None:
     assert all_ is not None
     assert (none.low, none.high) == pytest.approx((0, 0.139108340668265), rel=1e-12)
     assert (all_.low, all_.high) == pytest.approx((0.818963727477915, 1), rel=1e-12)
+
+
+def test_intervals_of_shares_are_those_of_rs_manual_and_of_newcombe() -> None:
+    """?binom.test: 682 of 925, after Conover: 0.7076683 to 0.7654066. Newcombe (1998), Table I, methods 3 and 5."""
+    assert clopper_pearson(682, 925) == pytest.approx((0.7076683, 0.7654066), abs=5e-8)
+    exact = [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0000, 0.1684), (1, 29, 0.0009, 0.1776)]
+    score = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)]
+    for interval, expected in ((clopper_pearson, exact), (wilson, score)):
+        for won, n, low, high in expected:
+            assert interval(won, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_the_lady_tasting_tea_has_fishers_p() -> None:
+    """?fisher.test, `TeaTasting`: two-sided p = 0.4857; and its convictions of twins: p = 0.0005367241."""
+    assert fisher((3, 4), (1, 4)) == pytest.approx(0.485714285714286)
+    assert fisher((2, 17), (10, 13)) == pytest.approx(0.0005367241, abs=5e-11)
 
 
 def test_families_are_adjusted_as_benjamini_and_hochbergs_own_example() -> None:

@@ -52,8 +52,8 @@ def mean(arm: Sums, *, level: float = 0.95) -> Clustered | None:
     if not n:
         return None
     value = math.fsum(total for total, _ in arm.values()) / n
-    scores = [(total - count * value) / n for total, count in arm.values()]
-    return _with_error(value, scores, n, coefficients=1, level=level)
+    bare = Clustered(value, None, None, None, None, n, len(arm))
+    return _with_error(value, _scores([(1.0, arm, bare)]), n, coefficients=1, level=level)
 
 
 def difference(one: Sums, other: Sums, *, level: float = 0.95) -> Clustered | None:
@@ -61,12 +61,35 @@ def difference(one: Sums, other: Sums, *, level: float = 0.95) -> Clustered | No
     first, second = mean(one), mean(other)
     if first is None or second is None:
         return None
+    arms = (1.0, one, first), (-1.0, other, second)
+    return _with_error(first.value - second.value, _scores(arms), first.n + second.n, coefficients=2, level=level)
+
+
+def log_odds(one: Sums, other: Sums, *, level: float = 0.95) -> Clustered | None:
+    """Log odds of one arm minus those of the other, with the error of a logit on the arm's dummy, clustered.
+
+    The values are 0 and 1. As statsmodels' `Logit(…).fit(cov_type="cluster")`, p by t as above.
+
+    Returns:
+        None where an arm is empty, or all 0, or all 1: its log odds are infinite.
+    """
+    first, second = mean(one), mean(other)
+    if first is None or second is None or not (0 < first.value < 1 and 0 < second.value < 1):
+        return None
+    odds = [own.value / (1 - own.value) for own in (first, second)]
+    slopes = [1 / (own.value * (1 - own.value)) for own in (first, second)]
+    arms = (slopes[0], one, first), (-slopes[1], other, second)
+    apart = math.log(odds[0] / odds[1])
+    return _with_error(apart, _scores(arms), first.n + second.n, coefficients=2, level=level)
+
+
+def _scores(arms: Iterable[tuple[float, Sums, Clustered]]) -> list[float]:
+    """What each cluster adds to a weighted sum of arms' means, beyond its expectation."""
     scores: defaultdict[int, float] = defaultdict(float)
-    for sign, arm, own in ((1, one, first), (-1, other, second)):
+    for weight, arm, own in arms:
         for cluster, (total, count) in arm.items():
-            scores[cluster] += sign * (total - count * own.value) / own.n
-    n = first.n + second.n
-    return _with_error(first.value - second.value, scores.values(), n, coefficients=2, level=level)
+            scores[cluster] += weight * (total - count * own.value) / own.n
+    return list(scores.values())
 
 
 def _with_error(value: float, scores: Iterable[float], n: int, *, coefficients: int, level: float) -> Clustered:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from acausal.analysis import clustered
+from acausal.analysis.binomial import clopper_pearson, wilson
 from acausal.analysis.inference import Estimate, share
 from acausal.analysis.memory import OUTCOMES, after, outcome_counts
 from acausal.analysis.outcomes import mean_payoff, outcome_shares
@@ -20,6 +21,7 @@ from acausal.report.foreign_contrasts import contrast_table
 from acausal.report.rows import ALL_MODELS
 from acausal.report.table_files import INTERVAL, Table, Value, interval_of
 
+_ALONE = ("low_wilson", "high_wilson", "low_exact", "high_exact")
 _ROBUST = ("se_clustered", "low_clustered", "high_clustered")
 
 
@@ -129,16 +131,26 @@ def _rates(name: str, title: str, of: Sequence[str], parts: Iterable[_Part]) -> 
                 sum(d.action is Action.COOPERATE for d in counted),
                 *interval_of(cooperation_rate(decisions)),
                 *_robust(clustered.mean(chosen)),
+                *_alone(chosen),
                 *(low, high),
             )
         )
     counts = ("decisions", "with_action", "cooperations")
     limits = ("all_missing_defect", "all_missing_cooperate")
-    return Table(name, title, ("condition", "model", *of, *counts, *INTERVAL, *_ROBUST, *limits), rows)
+    return Table(name, title, ("condition", "model", *of, *counts, *INTERVAL, *_ROBUST, *_ALONE, *limits), rows)
 
 
 def _robust(found: clustered.Clustered | None) -> tuple[Value, ...]:
     return (None, None, None) if found is None else (found.se, found.low, found.high)
+
+
+def _alone(chosen: clustered.Sums) -> tuple[Value, ...]:
+    """Wilson's and the exact interval, where every replicate is a single decision; else nothing: they do not hold."""
+    n = len(chosen)
+    if not n or any(count > 1 for _, count in chosen.values()):
+        return (None,) * 4
+    won = round(sum(total for total, _ in chosen.values()))
+    return *wilson(won, n), *clopper_pearson(won, n)
 
 
 def _pairs(decisions: Sequence[Decision]) -> Table:

@@ -71,7 +71,10 @@ def _facts(foreign: Foreign) -> str:
     return "\n\n".join(lines)
 
 
-_LONG = ("cooperations", "method", "low_clustered", "high_clustered", "all_missing_defect", "all_missing_cooperate")
+_LONG = (
+    *("cooperations", "method", "low_clustered", "high_clustered", "all_missing_defect", "all_missing_cooperate"),
+    *("low_wilson", "high_wilson", "low_exact", "high_exact", "log_odds_ratio", "se_log_odds_clustered"),
+)
 """Columns of the files that people find there."""
 _POINTS = ("mean", "points", "se_clustered", "efficiency", "theta", "se_difference_clustered")
 _SIGNED = ("difference", "difference_of_decisions", "payoff_order_effect", "label_effect")

@@ -8,6 +8,8 @@ from fractions import Fraction
 from itertools import combinations
 
 from acausal.analysis import clustered
+from acausal.analysis.binomial import fisher
+from acausal.analysis.clustered import Sums
 from acausal.analysis.contrasts import mean_interval
 from acausal.analysis.inference import Estimate
 from acausal.analysis.rates import grouped
@@ -23,7 +25,7 @@ MOST = 6
 HEAD = (
     *("model", "condition", "minus", "difference", "low", "high", "units", "p_value", "p_holm", "method", "test"),
     *("difference_of_decisions", "se_difference_clustered", "low_clustered", "high_clustered", "p_clustered"),
-    *("n", "replicates"),
+    *("log_odds_ratio", "se_log_odds_clustered", "p_fisher", "n", "replicates"),
 )
 
 
@@ -37,52 +39,61 @@ def contrast_table(decisions: Sequence[Decision], *, paired: bool, baseline: str
     Raises:
         ConfigError: There is no such condition.
     """
-    names = sorted({d.condition for d in decisions})
-    if baseline is not None and baseline not in names:
-        listed = ", ".join(map(repr, names[:20]))
-        raise ConfigError(f"--baseline is {baseline!r}: conditions are {listed}{nearest(baseline, names)}")
-    title = "Conditions compared"
-    if baseline is not None:
-        pairs = [(name, baseline) for name in names if name != baseline]
-    elif len(names) <= MOST:
-        pairs = [(other, one) for one, other in combinations(names, 2)]
-    else:
-        pairs = []
+    pairs = _pairs(sorted({d.condition for d in decisions}), baseline)
     rows: list[tuple[Value, ...]] = []
     for model, own in grouped(decisions, lambda d: d.agent_model).items():
-        arms = grouped((d for d in own if d.counts), lambda d: d.condition)
-        met = [(one, other) for one, other in pairs if one in arms and other in arms]
-        found = [_compared(arms[one], arms[other], paired=paired) for one, other in met]
-        tested = [test.p_value for _, test, _ in found if test.p_value is not None]
-        adjusted = iter(holm(tested))
-        for (one, other), (estimate, test, robust) in zip(met, found, strict=True):
+        arms = {name: _sums(chosen) for name, chosen in grouped(own, lambda d: d.condition).items()}
+        met = [(one, other) for one, other in pairs if arms.get(one) and arms.get(other)]
+        found = [_over_units(arms[one], arms[other], paired=paired) for one, other in met]
+        adjusted = iter(holm([test.p_value for _, test in found if test.p_value is not None]))
+        for (one, other), (estimate, test) in zip(met, found, strict=True):
             p_holm = None if test.p_value is None else next(adjusted)
             rows.append(
                 (
                     *(model, one, other, estimate.value, estimate.low, estimate.high, estimate.n, test.p_value),
                     *(p_holm, estimate.method, test.method),
-                    *((robust.value, robust.se, robust.low, robust.high, robust.p_value) if robust else (None,) * 5),
-                    *((robust.n, robust.clusters) if robust else (None, None)),
+                    *_over_decisions(arms[one], arms[other], paired=paired),
                 )
             )
-    return Table("contrasts", title, HEAD, rows)
+    return Table("contrasts", "Conditions compared", HEAD, rows)
 
 
-def _compared(
-    one: Sequence[Decision], other: Sequence[Decision], *, paired: bool
-) -> tuple[Estimate, Test, clustered.Clustered | None]:
-    first, second = _sums(one), _sums(other)
-    rates = [{unit: Fraction(round(total), n) for unit, (total, n) in arm.items()} for arm in (first, second)]
+def _pairs(names: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+    """Which condition is compared with which."""
+    if baseline is not None and baseline not in names:
+        listed = ", ".join(map(repr, names[:20]))
+        raise ConfigError(f"--baseline is {baseline!r}: conditions are {listed}{nearest(baseline, list(names))}")
+    if baseline is not None:
+        return [(name, baseline) for name in names if name != baseline]
+    return [(other, one) for one, other in combinations(names, 2)] if len(names) <= MOST else []
+
+
+def _over_units(one: Sums, other: Sums, *, paired: bool) -> tuple[Estimate, Test]:
+    rates = [{unit: Fraction(round(total), n) for unit, (total, n) in arm.items()} for arm in (one, other)]
     shared = sorted(rates[0].keys() & rates[1].keys())
-    robust = clustered.difference(first, second)
     if paired:
-        return *_within([rates[0][unit] - rates[1][unit] for unit in shared], rates), robust
+        return _within([rates[0][unit] - rates[1][unit] for unit in shared], rates)
     estimate, test = two_samples([*map(float, rates[0].values())], [*map(float, rates[1].values())])
-    if shared:
-        why = _shared(len(shared), alone=len(rates[0]) == len(rates[1]) == 1)
-        bare = None if robust is None else replace(robust, se=None, low=None, high=None, p_value=None)
-        return replace(estimate, low=None, high=None, method=why), Test(None, why), bare
-    return estimate, test, robust
+    if not shared:
+        return estimate, test
+    why = _shared(len(shared), alone=len(rates[0]) == len(rates[1]) == 1)
+    return replace(estimate, low=None, high=None, method=why), Test(None, why)
+
+
+def _over_decisions(one: Sums, other: Sums, *, paired: bool) -> tuple[Value, ...]:
+    """What the last columns of HEAD hold; without errors where it is not known which clusters are the same."""
+    apart, odds = clustered.difference(one, other), clustered.log_odds(one, other)
+    if apart is None:
+        return (None,) * 10
+    known = paired or not one.keys() & other.keys()
+    errors = (apart.se, apart.low, apart.high, apart.p_value) if known else (None,) * 4
+    alone = known and not paired and all(n == 1 for arm in (one, other) for _, n in arm.values())
+    counts = [(round(sum(total for total, _ in arm.values())), len(arm)) for arm in (one, other)]
+    return (
+        *(apart.value, *errors),
+        *((odds.value, odds.se if known else None) if odds else (None, None)),
+        *(fisher(*counts) if alone else None, apart.n, apart.clusters),
+    )
 
 
 def _shared(replicates: int, *, alone: bool) -> str:
@@ -105,5 +116,5 @@ def _within(differences: Sequence[Fraction], rates: Sequence[Mapping[int, Fracti
     return Estimate(value, low, high, n, n, method), paired([*map(float, differences)])
 
 
-def _sums(decisions: Sequence[Decision]) -> dict[int, tuple[float, int]]:
-    return clustered.sums((d.replicate, float(d.action is Action.COOPERATE)) for d in decisions)
+def _sums(decisions: Sequence[Decision]) -> Sums:
+    return clustered.sums((d.replicate, float(d.action is Action.COOPERATE)) for d in decisions if d.counts)
