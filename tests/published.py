@@ -1,8 +1,8 @@
 """One experiment in the layouts in which such data are published, each with the options that read it.
 
-Two treatments of six sessions; four people a session meet in pairs, in three matches of up to four turns. Everything is
-drawn from one seed, and `truth` is what every layout must come to. `python tests/published.py DIR` writes all of them and
-prints the command that reads each.
+Two treatments of six sessions; four people a session meet in pairs, in three matches of up to four turns. All is drawn
+from one seed, and `truth` is what every layout must come to. `python tests/published.py DIR` writes them all and prints
+the command that reads each.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def test_without_replicates_there_is_no_interval_and_the_reader_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = said(capsys, table(tmp_path / "x.csv", "action", *"CCD"))
-    assert "| all | model | 66.7 % | – | 3 | 1 |" in shown
+    assert "| all | 66.7 % | – | 3 | 1 |" in shown
     assert "Map replicate to the column" in shown
 
 

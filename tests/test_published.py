@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -141,3 +142,29 @@ def test_outcomes_and_points_are_those_of_both_players(truth: Rows, tables: dict
     for condition, row in points.iterrows():
         own = played[played.condition == condition]
         assert row.se_clustered == pytest.approx(ols(own, "points ~ 1").bse.iloc[0], rel=1e-10)
+
+
+def test_the_page_shows_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command of the examples is run, and every line below it must be in what it prints, in that order."""
+    LAYOUTS["long_with_ids"](tmp_path)
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs" / "analyse.md").read_text()
+    examples = page[page.index("## A row a decision") : page.index("## In R")]
+    checked, printed, kept = 0, "", tmp_path / "none"
+    for line in examples.splitlines():
+        if line.startswith("$ cat "):
+            printed, kept = "", tmp_path / line.removeprefix("$ cat ")
+        elif line.startswith("$ head -3 "):
+            printed, kept = (tmp_path / line.split()[-1]).read_text(), tmp_path / "none"
+        elif line.startswith("$ acausal "):
+            _main(shlex.split(line)[2:])
+            printed, kept = "".join(capsys.readouterr()), tmp_path / "none"
+        elif line and line[0] not in "#`" and kept.name != "none":
+            kept.write_text((kept.read_text() if kept.exists() else "") + line + "\n")
+        elif printed and line and line[0] not in "#`":
+            assert line in printed, line
+            printed = printed[printed.index(line) :]
+            checked += 1
+    assert checked > 30

@@ -12,6 +12,7 @@ from acausal.report.arms import ArmOnRecord, Group
 from acausal.report.contrasts import document as contrasts_document
 from acausal.report.foreign import Foreign
 from acausal.report.foreign_contrasts import MOST
+from acausal.report.foreign_rows import NAMELESS
 from acausal.report.rows import interval, percent
 from acausal.report.table_files import Table, Value
 from acausal.report.text_tables import markdown
@@ -83,13 +84,13 @@ _SIGNED = ("difference", "difference_of_decisions", "payoff_order_effect", "labe
 def _shown(table: Table) -> str:
     """The table in Markdown: percent, an interval in one column, no column that is empty all through."""
     low = table.head.index("low") if "low" in table.head else None
-    whole = _same(table, ("decisions", "with_action", "n"))
+    left = {*_LONG, "high", *(("decisions", "with_action") if _same(table, ("decisions", "with_action", "n")) else ())}
+    if "model" in table.head and {row[table.head.index("model")] for row in table.rows} == {NAMELESS}:
+        left.add("model")
     kept = [
         number
         for number, name in enumerate(table.head)
-        if name not in (*_LONG, "high", *(("decisions", "with_action") if whole else ()))
-        and (name in ("rate", "low") or any(row[number] is not None for row in table.rows))
-        and (name in ("rate", "low") or any(row[number] is not None for row in table.rows))
+        if name not in left and (name in ("rate", "low") or any(row[number] is not None for row in table.rows))
     ]
     head = [{"low": "95 % interval"}.get(table.head[number], table.head[number].replace("_", " ")) for number in kept]
     plain = {"mean", "theta"} & set(table.head)

@@ -23,6 +23,8 @@ _Member = TypeVar("_Member", bound=Enum)
 _NEEDED = ("replicate", "round", "match", "agent", "turn", "model", "condition")
 """Fields that no row may lack where a column holds them."""
 _YES, _NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
+NAMELESS = "model"
+"""Of who chose, where no column says it."""
 _ALONE = "all"
 
 
@@ -66,10 +68,10 @@ class Rows:
             coplayer = self._count("agent", number, other, other + 1)
         if self.seats == 2 and coplayer == agent and "agent" in self._columns:
             agent, coplayer = seat + 1, other + 1  # a player named as its own co-player sits in both seats
-        model = self._text("model", number, seat) or "model"
+        model = self._text("model", number, seat) or NAMELESS
         coplayer_model = self._text("coplayer_model", number, seat)
         if coplayer_model is None and self.seats == 2:
-            coplayer_model = self._text("model", number, other) or "model"
+            coplayer_model = self._text("model", number, other) or NAMELESS
         action = self.action("action", number, seat)
         match = self._count("match", number, seat, self._table.ids[number])
         return Decision(
