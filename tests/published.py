@@ -262,6 +262,32 @@ def reversed_with_decimal_commas(directory: Path) -> Written:
 
 
 @_layout
+def parquet_of_a_data_frame(directory: Path) -> Written:
+    """As pandas writes a frame with gaps: truth values with nulls, categories, whole numbers that are floats."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bits = {"C": True, "D": False, "": None}
+    rows = [(t, s) for t in truth() for s in (0, 1)]
+    columns = {
+        "coop": pa.array([bits[t.chosen[s]] for t, s in rows], pa.bool_()),
+        "arm": pa.array([t.treatment for t, _ in rows]).dictionary_encode(),
+        "points": pa.array([float(t.points[s]) if t.points[s] else None for t, s in rows]),
+    }
+    for name, field in {"session": "session", "game": "match", "stage": "turn"}.items():
+        columns[name] = pa.array([float(getattr(t, field)) for t, _ in rows])
+    for name, other in (("who", 0), ("whom", 1)):
+        columns[name] = pa.array([float(t.people[abs(other - s)]) for t, s in rows])
+    path = directory / "frame.parquet"
+    pq.write_table(pa.table(columns), path)
+    words = (
+        "--map action=coop payoff=points agent=who coplayer=whom match=game turn=stage replicate=session condition=arm "
+        "--cooperate true --defect false"
+    )
+    return path, words.split()
+
+
+@_layout
 def copies_and_a_mapping_file(directory: Path) -> Written:
     """Every tenth row twice, 1 and 2 for the choices; the options kept in a file."""
     code = {"C": "1", "D": "2", "": "-9"}

@@ -98,6 +98,10 @@ def test_a_mapping_file_is_checked_as_options_are(
     assert line in refused(capsys, table(tmp_path / "x.csv", "a", "C"), "--mapping", tmp_path / "m.toml")
 
 
+def test_a_file_after_an_option_that_takes_several_words_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no file: it stands before the options" in refused(capsys, "--map", "action=a", "x.csv")
+
+
 def test_no_action_is_guessed_and_what_is_none_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = table(tmp_path / "x.csv", "action", "C", "D", "maybe C", "NA", "cooperation", "maybe C")
     shown = said(capsys, path, "--rest-missing")

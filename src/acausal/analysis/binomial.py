@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 Interval = tuple[float, float]
 
 
 def wilson(won: int, n: int, *, level: float = 0.95) -> Interval:
-    """Wilson's score interval [wilson1927], without continuity correction.
-
-    Args:
-        n: Above 0.
-        level: Coverage, in (0, 1).
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(won, n).proportion_ci(level, method="wilson")
-    return float(found.low), float(found.high)
+    """Wilson's score interval of a share of n > 0 [wilson1927], without continuity correction."""
+    return _interval(won, n, level, "wilson")
 
 
 def clopper_pearson(won: int, n: int, *, level: float = 0.95) -> Interval:
-    """The exact interval [clopper1934], two-sided: at least `level` covered whatever the true share.
+    """The exact two-sided interval of a share of n > 0 [clopper1934]: at least `level` whatever the true share."""
+    return _interval(won, n, level, "exact")
 
-    Args:
-        n: Above 0.
-        level: Coverage, in (0, 1).
-    """
+
+def _interval(won: int, n: int, level: float, method: Literal["wilson", "exact"]) -> Interval:
     from scipy.stats import binomtest
 
-    found = binomtest(won, n).proportion_ci(level, method="exact")
+    found = binomtest(won, n).proportion_ci(level, method=method)
     return float(found.low), float(found.high)
 
 

@@ -44,8 +44,8 @@ _SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
-    ending = "ends in .csv, .tsv (also .gz) or .parquet; a row is a decision, or a match"
-    parser.add_argument("file", type=Path, metavar="FILE", help=ending)
+    ending = "first; ends in .csv, .tsv (also .gz) or .parquet; a row is a decision, or a match"
+    parser.add_argument("file", type=Path, metavar="FILE", nargs="?", help=ending)
     parser.add_argument(
         *("-m", "--map"),
         nargs="+",
@@ -101,6 +101,8 @@ def run(options: argparse.Namespace) -> int:
     from acausal.report.tables import write_decisions
     from acausal.status import ExitCode
 
+    if options.file is None:
+        raise ConfigError("no file: it stands before the options, as in acausal analyse FILE --map action=choice")
     if options.save is not None and options.save.suffix != ".parquet":
         raise ConfigError(f"--save is {str(options.save)!r}: give a file that ends in .parquet")
     reading = _reading(options)
