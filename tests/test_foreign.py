@@ -22,6 +22,8 @@ def test_a_match_in_letters_keeps_its_turns_together_without_a_column_for_it(tmp
     assert [(d.match, d.turn, d.agent) for d in found[:3]] == [(1, 1, 1), (1, 1, 2), (1, 2, 1)]
     assert {d.match for d in found} == {1, 2}
     assert len(found) == 10
+    path = table(tmp_path / "x.csv", "a,b", """"['C', 'C', 'D']",cooperate;defect;D""", "D|D,d D")
+    assert read_foreign(path, Reading({"action": ("a", "b")}, letters=True)).decisions == found
 
 
 @pytest.mark.parametrize(

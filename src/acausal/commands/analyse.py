@@ -62,7 +62,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rest-missing", action="store_true", help="every other value is no action; counted and listed"
     )
-    parser.add_argument("--letters", action="store_true", help="an action is a whole match, a letter a turn: CCD")
+    parser.add_argument(
+        "--letters",
+        action="store_true",
+        help="an action is a whole match: CCD, or [C, C, D]",
+    )
     parser.add_argument(
         "--payoffs", metavar="T,R,P,S", help="where no column holds points: each a number or a column, e.g. 50,r,25,12"
     )

@@ -228,22 +228,30 @@ def _starred(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tup
 
 
 def _lettered(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Each letter of the action becomes a row."""
+    """Each letter of the action becomes a row, or each word where the match is a list of words."""
     lettered = [*columns["action"], *columns.get("coplayer_action", ())]
     for column in lettered:
         check_column(table, column, "action")
     for number, row in zip(table.numbers, table.rows, strict=True):
-        if len({len(str(row[column] or "")) for column in lettered}) > 1:
+        if len({len(_turns(row[column])) for column in lettered}) > 1:
             listed = ", ".join(f"{column} {row[column]!r}" for column in lettered)
             raise ConfigError(f"row {number} of {table.path} has matches of different length: {listed}")
     _replace_rows(
         table,
         lambda row: (
             row | dict(zip(lettered, letters, strict=True)) | {TURN: n}
-            for n, letters in enumerate(zip(*(str(row[column] or "") for column in lettered), strict=True), start=1)
+            for n, letters in enumerate(zip(*(_turns(row[column]) for column in lettered), strict=True), start=1)
         ),
     )
     return _with_turn(table, columns)
+
+
+def _turns(match: Any) -> list[str]:
+    """`CCD`, `C D D`, `[0, 1, 1]` and `cooperate;defect` turn by turn."""
+    text = str(match or "").strip()
+    if re.search(r"[\s,;|\[]", text):
+        return re.findall(r"[^\s,;|\[\]()'\"]+", text)
+    return list(text)
 
 
 def _with_turn(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -33,7 +33,7 @@ class Rows:
 
     def __init__(self, table: Table, columns: Mapping[str, tuple[str, ...]], reading: Reading) -> None:
         self._table, self._rows, self._columns, self._reading = table, table.rows, columns, reading
-        self._parts = {c: columns_of(c, table.names) for own in columns.values() for c in own}
+        self._texts = {name: [self._text_of(name, column) for column in own] for name, own in columns.items()}
         self.seats = 2 if len(columns["action"]) == 2 else 1
         self._numbered = {name: self._numbering(name) for name in COUNTS if name in columns}
         self.places = [(number, seat) for number in range(len(table.rows)) for seat in range(self.seats)]
@@ -105,22 +105,29 @@ class Rows:
 
     def _raw(self, name: str, number: int, seat: int) -> str | None:
         """The field as text; None where there is no column, or nothing in it."""
-        own = self._columns.get(name)
-        if own is None:
-            return None
-        parts = self._parts[own[seat] if len(own) == 2 else own[0]]
-        values = [self._value(part, number) for part in parts]
-        if len(values) == 1 or None in values:
-            found = values[0] if len(values) == 1 else None
-        elif name == "condition":
-            found = ", ".join(f"{part}={value}" for part, value in zip(parts, values, strict=True))
+        own = self._texts.get(name)
+        return None if own is None else own[seat if len(own) == 2 else 0][number]
+
+    def _text_of(self, name: str, column: str) -> list[str | None]:
+        """A column, or several joined, as the text of a field in each row.
+
+        Raises:
+            ConfigError: A row lacks what it needs.
+        """
+        parts = columns_of(column, self._table.names)
+        cells = [[self._value(part, number) for number in range(len(self._rows))] for part in parts]
+        if len(parts) == 1:
+            found = cells[0]
         else:
-            found = " + ".join(map(str, values))
-        if found is None and name in _NEEDED:
-            raise self._error(
-                *(name, number),
-                f"empty, but every row needs one: leave such rows out with --where '{parts[0]}!='",
-            )
+            heads = [f"{part}=" if name == "condition" else "" for part in parts]
+            sign = ", " if name == "condition" else " + "
+            found = [
+                None if None in row else sign.join(f"{head}{each}" for head, each in zip(heads, row, strict=True))
+                for row in zip(*cells, strict=True)
+            ]
+        if name in _NEEDED and None in found:
+            cure = f"leave such rows out with --where '{parts[0]}!='"
+            raise self._error(name, found.index(None), f"empty, but every row needs one: {cure}")
         return found
 
     def _value(self, column: str, number: int) -> str | None:
