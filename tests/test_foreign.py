@@ -65,6 +65,8 @@ def test_a_match_in_letters_keeps_its_turns_together_without_a_column_for_it(tmp
             ["--map", "coplayer_action=o"],
             "disagree: by the first its co-player chose DEFECT, by the second COOPERATE",
         ),
+        ("k,n", ["3,2"], ["--map", "cooperations=k", "count=n"], "has 3 cooperations among 2 decisions"),
+        ("k,n", ["1,2"], ["--map", "cooperations=k"], "--map cooperations needs count"),
         ("action,match,agent", ["C,1,1", "C,1,1"], [], "--drop-copies leaves the later one out"),
         ("action,action", ["C,D"], [], "has 2 columns 'action': rename all but one"),
         ("action", ["C"], ["--payoffs", "5,r,1,0"], "no column 'r' (for --payoffs R)"),
@@ -131,6 +133,10 @@ def test_counted_answers_stand_alone_and_have_the_binomials_error(tmp_path: Path
     (contrast,) = rows_of(tmp_path / "tables" / "contrasts.csv")
     assert float(contrast["difference"]) == pytest.approx(83 / 300)
     assert float(contrast["p_fisher"]) == pytest.approx(stats.fisher_exact([[120, 180], [37, 263]]).pvalue)
+    shares = table(tmp_path / "y.csv", "frame,k,n", "biz,37,300", "team,120,300")
+    fields = ["--map", "condition=frame", "cooperations=k", "count=n", "replicate=@row"]
+    assert _main(["analyse", str(shares), *fields, "-o", str(tmp_path / "shares")]) == 0
+    assert rows_of(tmp_path / "shares" / "tables" / "rates.csv") == rates
     flags[flags.index("replicate=@row")] = "replicate=frame"
     assert _main(["analyse", str(path), *flags]) == 0
     for name, column in (("contrasts", "p_fisher"), ("rates", "low_wilson"), ("rates", "low_exact")):

@@ -25,7 +25,7 @@ fields of --map:
   agent, coplayer    who chose, and whom it met; a match of two needs no coplayer
   coplayer_action    what the other did, where its own decisions are not in the file
   payoff             points of the decision; or --payoffs
-  count              how many equal decisions a row stands for
+  count              how many equal decisions a row stands for; or cooperations=COLUMN count=COLUMN, without action
   match_probability  as it was told, for theta; docs/texts.md lists the rest
 
 layouts:

@@ -11,7 +11,8 @@ from acausal.analysis.contrasts import Arm
 from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
 from acausal.records import Decision
-from acausal.report.foreign_files import Table, among, check_column, columns_of, open_table, spread
+from acausal.report.foreign_files import Table, among, check_column, columns_of, open_table
+from acausal.report.foreign_layouts import spread
 from acausal.report.foreign_rows import Rows
 from acausal.report.mapping import FIELDS, OF_A_PLAYER, Reading
 
@@ -85,10 +86,14 @@ def _columns(table: Table, reading: Reading) -> dict[str, tuple[str, ...]]:
         ConfigError: No column is the action, or a column of a name of ours may be one thing or another.
     """
     path, names, wanted = table.path, table.names, reading.columns
-    own = set(FIELDS) - {"count"} - set(wanted)
+    own = set(FIELDS) - {"count", "cooperations"} - set(wanted)
     if len(wanted.get("action", ())) == 2:
         own -= OF_A_PLAYER
     found = {name: (name,) for name in FIELDS if name in own and name in names} | dict(wanted)
+    if "cooperations" in wanted:
+        if "count" not in wanted or "action" in wanted:
+            raise ConfigError("--map cooperations needs count, of how many decisions, and stands in place of action")
+        return {name: column for name, column in found.items() if name != "action"}
     if "action" not in found:
         raise ConfigError(
             f"{path} has no column 'action': name the one that holds it with --map action=COLUMN; it has {among(names)}"

@@ -1,4 +1,4 @@
-"""Tables of other systems as rows: separators, encodings, and layouts that hold several decisions in one row."""
+"""Tables of other systems as rows: separators, encodings, and which rows are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import ge, gt, le, lt
 from pathlib import Path
@@ -19,13 +19,10 @@ from acausal.report.mapping import ORDERS, Reading, plain
 from acausal.report.tables import read_rows
 from acausal.spelling import nearest
 
-TURN = "(turn)"
-"""The column that a layout makes which holds several turns in one row."""
 ROW = "@row"
 """In a map: the number of the row, for rows that stand alone."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _COMPARED: Mapping[str, Callable[[float, float], bool]] = {"<=": le, ">=": ge, "<": lt, ">": gt}
-_MOST_DECISIONS = 20_000_000
 
 
 @dataclass(slots=True)
@@ -51,7 +48,7 @@ def open_table(path: Path, reading: Reading) -> Table:
     names, rows = _read(path, reading)
     numbers = list(range(1, len(rows) + 1))
     table = Table(path, names, rows, numbers, numbers)
-    _keep(table, [any(_given(value) for value in row.values()) for row in rows], "empty")
+    _keep(table, [any(given(value) for value in row.values()) for row in rows], "empty")
     for condition in reading.where:
         _filter(table, condition)
     if reading.drop_copies:
@@ -84,21 +81,6 @@ def check_column(table: Table, column: str, use: str) -> None:
         raise ConfigError(f"{table.path} has no column {column!r} (for {use}): it has {among(table.names)}{close}")
     if table.names.count(column) > 1:
         raise ConfigError(f"{table.path} has {table.names.count(column)} columns {column!r}: rename all but one")
-
-
-def spread(table: Table, columns: Mapping[str, tuple[str, ...]], reading: Reading) -> dict[str, tuple[str, ...]]:
-    """Rows that hold several decisions of a player taken apart, in place; the columns to read them by.
-
-    A `*` in a column's name stands for the number of a turn, letters for one turn each, a count for so many decisions.
-    """
-    found = dict(columns)
-    if any("*" in column for own in columns.values() for column in own):
-        found = _starred(table, found)
-    if reading.letters:
-        found = _lettered(table, found)
-    if "count" in found:
-        _counted(table, found)
-    return found
 
 
 def _read(path: Path, reading: Reading) -> tuple[list[str], list[dict[str, Any]]]:
@@ -158,7 +140,8 @@ def _separator(path: Path, text: str) -> str:
     return held[0] if held else ","
 
 
-def _given(value: Any) -> bool:
+def given(value: Any) -> bool:
+    """Whether a cell of a table holds anything."""
     return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
@@ -180,11 +163,11 @@ def _filter(table: Table, condition: str) -> None:
     check_column(table, column, "--where")
     if sign in ("=", "!="):
         words = {plain(word).casefold() for word in wanted.split(",")}
-        held = [plain(row[column] if _given(row[column]) else "").casefold() in words for row in table.rows]
+        held = [plain(row[column] if given(row[column]) else "").casefold() in words for row in table.rows]
         kept = held if sign == "=" else [not holds for holds in held]
     else:
         kept = [
-            _given(row[column])
+            given(row[column])
             and _COMPARED[sign](_number(table, column, number, row[column]), _number(table, column, None, wanted))
             for number, row in zip(table.numbers, table.rows, strict=True)
         ]
@@ -197,95 +180,6 @@ def _number(table: Table, column: str, number: int | None, value: Any) -> float:
     except ValueError:
         where = "--where" if number is None else f"row {number} of {table.path}"
         raise ConfigError(f"{column} in {where} is {value!r}, but < and > need numbers: use = or !=") from None
-
-
-def _starred(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Each number that stands for the star in all columns of the action becomes a row."""
-    patterns = [column for column in columns["action"] if "*" in column]
-    if not patterns:
-        raise ConfigError("--map has a * in a column but not in that of action: the star is the number of a turn")
-    expressions = [re.escape(pattern).replace(r"\*", r"(\d+)", 1) for pattern in patterns]
-    numbers = set.intersection(
-        *({int(m[1]) for name in table.names if (m := re.fullmatch(each, name))} for each in expressions)
-    )
-    if not numbers:
-        raise ConfigError(f"{table.path} has no column {patterns[0]!r} with a number in place of the *")
-    starred = {column for own in columns.values() for each in own for column in each.split("+") if "*" in column}
-    played = {n: [pattern.replace("*", str(n), 1) for pattern in patterns] for n in sorted(numbers)}
-    before = len(table.rows) * len(numbers)
-
-    def turns(row: dict[str, Any]) -> Iterable[dict[str, Any]]:
-        last = max((n for n, own in played.items() if any(_given(row[column]) for column in own)), default=0)
-        for n in played:
-            if n <= last:
-                yield row | {column: row.get(column.replace("*", str(n), 1)) for column in starred} | {TURN: n}
-
-    _replace_rows(table, turns)
-    if beyond := before - len(table.rows):
-        table.said.append(f"{beyond:,} turns after the last entry of their row were taken for not played.")
-    table.names += sorted(starred)
-    return _with_turn(table, columns)
-
-
-def _lettered(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Each letter of the action becomes a row, or each word where the match is a list of words."""
-    lettered = [*columns["action"], *columns.get("coplayer_action", ())]
-    for column in lettered:
-        check_column(table, column, "action")
-    for number, row in zip(table.numbers, table.rows, strict=True):
-        if len({len(_turns(row[column])) for column in lettered}) > 1:
-            listed = ", ".join(f"{column} {row[column]!r}" for column in lettered)
-            raise ConfigError(f"row {number} of {table.path} has matches of different length: {listed}")
-    _replace_rows(
-        table,
-        lambda row: (
-            row | dict(zip(lettered, letters, strict=True)) | {TURN: n}
-            for n, letters in enumerate(zip(*(_turns(row[column]) for column in lettered), strict=True), start=1)
-        ),
-    )
-    return _with_turn(table, columns)
-
-
-def _turns(match: Any) -> list[str]:
-    """`CCD`, `C D D`, `[0, 1, 1]` and `cooperate;defect` turn by turn."""
-    text = str(match or "").strip()
-    if re.search(r"[\s,;|\[]", text):
-        return re.findall(r"[^\s,;|\[\]()'\"]+", text)
-    return list(text)
-
-
-def _with_turn(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    if "turn" in columns:
-        raise ConfigError("--map turn stands beside turns that a row holds itself (a * or --letters): leave it out")
-    table.names.append(TURN)
-    return columns | {"turn": (TURN,)}
-
-
-def _counted(table: Table, columns: Mapping[str, tuple[str, ...]]) -> None:
-    """A row that stands for several equal decisions becomes so many."""
-    if clash := [name for name in ("match", "turn") if name in columns]:
-        raise ConfigError(
-            f"--map {clash[0]} stands beside count: counted decisions are one-shot and have no {clash[0]}"
-        )
-    (column,) = columns["count"]
-    check_column(table, column, "count")
-    counts = []
-    for number, row in zip(table.numbers, table.rows, strict=True):
-        text = plain(row[column])
-        if not text.isdecimal():
-            raise ConfigError(f"count (column {column}) in row {number} of {table.path} is {text!r}: a whole number")
-        counts.append(int(text))
-    if sum(counts) > _MOST_DECISIONS:
-        raise ConfigError(f"{column} of {table.path} adds up to {sum(counts):,} decisions: {_MOST_DECISIONS:,} at most")
-    often = iter(counts)
-    _replace_rows(table, lambda row: (row for _ in range(next(often))))
-    table.ids = list(range(1, len(table.rows) + 1))
-
-
-def _replace_rows(table: Table, several: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]) -> None:
-    made = [(number, row) for number, old in zip(table.numbers, table.rows, strict=True) for row in several(old)]
-    table.numbers, table.rows = [number for number, _ in made], [row for _, row in made]
-    table.ids = table.numbers
 
 
 def listed(values: Counter[str], most: int = 6) -> str:

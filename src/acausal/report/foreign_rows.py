@@ -14,6 +14,7 @@ from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
 from acausal.records import Decision, Status
 from acausal.report.foreign_files import ROW, Table, check_column, columns_of, listed
+from acausal.report.foreign_layouts import CHOSEN
 from acausal.report.mapping import COUNTS, NOT_GIVEN, Reading, plain
 from acausal.spelling import nearest
 from acausal.treatment import Claim, Linkage
@@ -141,6 +142,8 @@ class Rows:
     def action(self, name: str, number: int, seat: int) -> Action | None:
         """What a field of this place says; None where it is nothing, or nothing that is known."""
         raw = self._raw(name, number, seat)
+        if raw is not None and self._columns.get(name) == (CHOSEN,):
+            return Action(raw)
         if raw is None or (word := raw.casefold()) in self._reading.missing | NOT_GIVEN:
             return None
         found = {

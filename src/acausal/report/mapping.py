@@ -19,7 +19,7 @@ TEXTS = (
     *("agent_model", "coplayer_agent_model", "status"),
 )
 CHOICES = ("action", "coplayer_action", "first_option", "payoff_order")
-FIELDS = (*CHOICES[:2], *COUNTS, *TEXTS[:4], *NUMBERS, "count", *TEXTS[4:], *CHOICES[2:], "substituted")
+FIELDS = (*CHOICES[:2], *COUNTS, *TEXTS[:4], *NUMBERS, "count", "cooperations", *TEXTS[4:], *CHOICES[2:], "substituted")
 """What a column can be."""
 OF_A_PLAYER = {*CHOICES, *NUMBERS, "agent", "coplayer", "model", "coplayer_model", "agent_model", "served_by", "status"}
 """Fields that may name two columns where a row is a match of two."""
