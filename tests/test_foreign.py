@@ -106,6 +106,21 @@ def test_a_file_after_an_option_that_takes_several_words_is_asked_for(capsys: py
     assert "no file: it stands before the options" in refused(capsys, "--map", "action=a", "x.csv")
 
 
+def test_files_with_the_same_columns_are_read_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = table(tmp_path / "gpt-4.1.csv", "run,action", "1,C", "2,C"), tmp_path / "llama.csv"
+    table(other, "action,run", "D,3", "C,4")
+    shown = said(capsys, one, other, "--map", "model=@file", "replicate=run")
+    assert "| all | gpt-4.1 | 100.0 % |" in shown
+    assert "| all | llama | 50.0 % |" in shown
+    table(other, "action,run", "D,1", "oops,4")
+    assert f"in row 2 of {other} is 'oops'" in refused(capsys, one, other)
+    table(other, "action,run,match,agent", "D,1,1,1")
+    assert f"{one} has no column 'agent', as others have" in refused(capsys, one, other)
+    for path in (one, other):
+        table(path, "action,match,agent", "D,1,1")
+    assert f"row 1 of {one} and row 1 of {other} are the same decision" in refused(capsys, one, other)
+
+
 def test_no_action_is_guessed_and_what_is_none_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = table(tmp_path / "x.csv", "action", "C", "D", "maybe C", "NA", "cooperation", "maybe C")
     shown = said(capsys, path, "--rest-missing")

@@ -19,7 +19,7 @@ fields of --map:
   replicate          what was repeated independently (session, game, run): the unit of intervals and tests;
                      @row where every row stands alone, as one-shot answers do
   condition          the treatment; several columns joined: condition=delta+payoffs
-  model              who chose: a model, a strategy, or leave it out for people
+  model              who chose: a model, a strategy, or leave it out for people; @file: the name of its file
   match, turn        which match of two, and which turn of it; what follows what needs both
   round              which of several rounds in which everybody meets anew, if any
   agent, coplayer    who chose, and whom it met; a match of two needs no coplayer
@@ -45,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, _EPILOG
     ending = "first; ends in .csv, .tsv (also .gz) or .parquet; a row is a decision, or a match"
-    parser.add_argument("file", type=Path, metavar="FILE", nargs="?", help=ending)
+    parser.add_argument("files", type=Path, metavar="FILE", nargs="*", help=ending)
     parser.add_argument(
         *("-m", "--map"),
         nargs="+",
@@ -105,19 +105,19 @@ def run(options: argparse.Namespace) -> int:
     from acausal.report.tables import write_decisions
     from acausal.status import ExitCode
 
-    if options.file is None:
+    if not options.files:
         raise ConfigError("no file: it stands before the options, as in acausal analyse FILE --map action=choice")
     if options.save is not None and options.save.suffix != ".parquet":
         raise ConfigError(f"--save is {str(options.save)!r}: give a file that ends in .parquet")
     reading = _reading(options)
-    found = read_foreign(options.file, reading)
+    found = read_foreign(options.files, reading)
     tables = tables_of(found, paired=reading.paired, baseline=reading.baseline)
     if options.save is not None:
         write_decisions(options.save, found.decisions)
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)
         write_csv_tables(options.output, tables)
-    sys.stdout.write(analysis(found, tables, title=options.file.name))
+    sys.stdout.write(analysis(found, tables, title=", ".join(path.name for path in options.files)))
     return ExitCode.DONE if any(decision.counts for decision in found.decisions) else ExitCode.NO_ESTIMATE
 
 

@@ -50,13 +50,13 @@ class Foreign:
         return [each.decision for each in self.seen]
 
 
-def read_foreign(path: Path, reading: Reading) -> Foreign:
-    """The decisions of a parquet or CSV file.
+def read_foreign(path: Path | Sequence[Path], reading: Reading) -> Foreign:
+    """The decisions of a parquet or CSV file, or of several with the same columns.
 
     Raises:
         ConfigError: The file, a column or a value is not what it must be; rows are counted from 1, without the head.
     """
-    table = open_table(path, reading)
+    table = open_table([path] if isinstance(path, Path) else path, reading)
     columns = _columns(table, reading)
     for name, own in columns.items():
         for column in own:
@@ -152,7 +152,7 @@ def _check_twins(table: Table, rows: Rows, decisions: Sequence[Decision]) -> Non
                 else "map the column in which they differ, e.g. replicate, round, match, turn or agent"
             )
             raise ConfigError(
-                f"rows {table.numbers[one]} and {table.numbers[other]} of {table.path} are the same decision "
+                f"{table.origins[one].beside(table.origins[other])} are the same decision "
                 f"(condition {d.condition!r}, replicate {d.replicate}, round {d.round}, match {d.match}, turn "
                 f"{d.turn}, agent {d.agent}): {cure}"
             )
@@ -191,7 +191,7 @@ def _met(table: Table, rows: Rows, decisions: Sequence[Decision]) -> list[Action
         other = None if d.coplayer is None else own.get(_place(d, d.coplayer))
         if other is not None:
             there = decisions[other]
-            both = f"rows {table.numbers[number]} and {table.numbers[rows.places[other][0]]} of {table.path}"
+            both = table.origins[number].beside(table.origins[rows.places[other][0]])
             if there.coplayer != d.agent:
                 raise ConfigError(
                     f"{both} do not meet: the second is the first's co-player, but names another one as its own; map "

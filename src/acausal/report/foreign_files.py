@@ -12,42 +12,69 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import ge, gt, le, lt
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from acausal.errors import ConfigError
 from acausal.report.mapping import ORDERS, Reading, plain
 from acausal.report.tables import read_rows
 from acausal.spelling import nearest
 
-ROW = "@row"
-"""In a map: the number of the row, for rows that stand alone."""
+ROW, FILE = "@row", "@file"
+"""In a map: the number of the row, for rows that stand alone, and the name of its file without ending."""
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _COMPARED: Mapping[str, Callable[[float, float], bool]] = {"<=": le, ">=": ge, "<": lt, ">": gt}
 
 
+class Origin(NamedTuple):
+    """Where a row comes from."""
+
+    id: int
+    """What tells rows apart that stand alone: turns of one row share it, equal decisions of one row do not."""
+    number: int
+    """In its file, from 1 without the head."""
+    path: Path
+
+    def __str__(self) -> str:
+        return f"row {self.number} of {self.path}"
+
+    def beside(self, other: Origin) -> str:
+        """Both in words: `rows 1 and 2 of x.csv`."""
+        if self.path == other.path:
+            return f"rows {self.number} and {other.number} of {self.path}"
+        return f"{self} and {other}"
+
+
 @dataclass(slots=True)
 class Table:
-    """Rows of a file, and what was done to get them."""
+    """Rows of a file or of several, and what was done to get them."""
 
     path: Path
+    """Of the first file, whose columns all have."""
     names: list[str]
     rows: list[dict[str, Any]]
-    numbers: list[int]
-    """Of each row in the file, from 1 without the head."""
-    ids: list[int]
-    """What tells rows apart that stand alone: turns of one row share it, equal decisions of one row do not."""
+    origins: list[Origin]
+    """Of each row."""
     said: list[str] = field(default_factory=list)
 
 
-def open_table(path: Path, reading: Reading) -> Table:
-    """The rows of a parquet or CSV file that the reading asks for.
+def open_table(paths: Sequence[Path], reading: Reading) -> Table:
+    """The rows of parquet or CSV files that the reading asks for.
 
     Raises:
-        ConfigError: It cannot be read, or a condition names no column of it.
+        ConfigError: A file cannot be read or has other columns than the first, or a condition names no column.
     """
-    names, rows = _read(path, reading)
-    numbers = list(range(1, len(rows) + 1))
-    table = Table(path, names, rows, numbers, numbers)
+    names, rows = _read(paths[0], reading)
+    origins = [(number, paths[0]) for number in range(1, len(rows) + 1)]
+    for path in paths[1:]:
+        others, more = _read(path, reading)
+        if missing := sorted({*names} ^ {*others}):
+            lacking = path if missing[0] in names else paths[0]
+            raise ConfigError(
+                f"{lacking} has no column {missing[0]!r}, as others have: files read together have the same"
+            )
+        rows = [*rows, *more]
+        origins += [(number, path) for number in range(1, len(more) + 1)]
+    table = Table(paths[0], names, rows, [Origin(n, *origin) for n, origin in enumerate(origins, start=1)])
     _keep(table, [any(given(value) for value in row.values()) for row in rows], "empty")
     for condition in reading.where:
         _filter(table, condition)
@@ -56,7 +83,8 @@ def open_table(path: Path, reading: Reading) -> Table:
         first = {own: number for number, own in reversed([*enumerate(values)])}
         _keep(table, [first[own] == number for number, own in enumerate(values)], "copies of an earlier row")
     if not table.rows:
-        raise ConfigError(f"{path} has no row{' that --where keeps' if reading.where else ''}: nothing to analyse")
+        named = ", ".join(map(str, paths))
+        raise ConfigError(f"{named} has no row{' that --where keeps' if reading.where else ''}: nothing to analyse")
     return table
 
 
@@ -76,7 +104,7 @@ def check_column(table: Table, column: str, use: str) -> None:
     Raises:
         ConfigError: It has not, or has it twice.
     """
-    if column not in (*table.names, ROW):
+    if column not in (*table.names, ROW, FILE):
         close = nearest(column, table.names)
         raise ConfigError(f"{table.path} has no column {column!r} (for {use}): it has {among(table.names)}{close}")
     if table.names.count(column) > 1:
@@ -149,8 +177,7 @@ def _keep(table: Table, kept: Sequence[bool], what: str) -> None:
     if all(kept):
         return
     table.rows = [row for row, stays in zip(table.rows, kept, strict=True) if stays]
-    table.numbers = [number for number, stays in zip(table.numbers, kept, strict=True) if stays]
-    table.ids = table.numbers
+    table.origins = [origin for origin, stays in zip(table.origins, kept, strict=True) if stays]
     lost = len(kept) - len(table.rows)
     table.said.append(f"{lost:,} row{'' if lost == 1 else 's'} left out: {what}.")
 
@@ -168,17 +195,16 @@ def _filter(table: Table, condition: str) -> None:
     else:
         kept = [
             given(row[column])
-            and _COMPARED[sign](_number(table, column, number, row[column]), _number(table, column, None, wanted))
-            for number, row in zip(table.numbers, table.rows, strict=True)
+            and _COMPARED[sign](_number(column, str(origin), row[column]), _number(column, "--where", wanted))
+            for origin, row in zip(table.origins, table.rows, strict=True)
         ]
     _keep(table, kept, f"not {condition}")
 
 
-def _number(table: Table, column: str, number: int | None, value: Any) -> float:
+def _number(column: str, where: str, value: Any) -> float:
     try:
         return float(value)
     except ValueError:
-        where = "--where" if number is None else f"row {number} of {table.path}"
         raise ConfigError(f"{column} in {where} is {value!r}, but < and > need numbers: use = or !=") from None
 
 

@@ -61,10 +61,10 @@ def _lettered(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tu
     lettered = [*columns["action"], *columns.get("coplayer_action", ())]
     for column in lettered:
         check_column(table, column, "action")
-    for number, row in zip(table.numbers, table.rows, strict=True):
+    for origin, row in zip(table.origins, table.rows, strict=True):
         if len({len(_turns(row[column])) for column in lettered}) > 1:
             listed = ", ".join(f"{column} {row[column]!r}" for column in lettered)
-            raise ConfigError(f"row {number} of {table.path} has matches of different length: {listed}")
+            raise ConfigError(f"{origin} has matches of different length: {listed}")
     _replace_rows(
         table,
         lambda row: (
@@ -99,9 +99,9 @@ def _counted(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tup
     totals = _whole(table, columns, "count")
     if "cooperations" in columns:
         won = _whole(table, columns, "cooperations")
-        for number, own, n in zip(table.numbers, won, totals, strict=True):
+        for origin, own, n in zip(table.origins, won, totals, strict=True):
             if own > n:
-                raise ConfigError(f"row {number} of {table.path} has {own} cooperations among {n} decisions")
+                raise ConfigError(f"{origin} has {own} cooperations among {n} decisions")
         chosen = iter([own * ["COOPERATE"] + (n - own) * ["DEFECT"] for own, n in zip(won, totals, strict=True)])
         _replace_rows(table, lambda row: (row | {CHOSEN: each} for each in next(chosen)))
         table.names.append(CHOSEN)
@@ -109,7 +109,7 @@ def _counted(table: Table, columns: dict[str, tuple[str, ...]]) -> dict[str, tup
     else:
         often = iter(totals)
         _replace_rows(table, lambda row: (row for _ in range(next(often))))
-    table.ids = list(range(1, len(table.rows) + 1))
+    table.origins = [origin._replace(id=n) for n, origin in enumerate(table.origins, start=1)]
     return columns
 
 
@@ -118,10 +118,10 @@ def _whole(table: Table, columns: Mapping[str, tuple[str, ...]], name: str) -> l
     (column,) = columns[name]
     check_column(table, column, name)
     found = []
-    for number, row in zip(table.numbers, table.rows, strict=True):
+    for origin, row in zip(table.origins, table.rows, strict=True):
         text = plain(row[column])
         if not text.isdecimal():
-            raise ConfigError(f"{name} (column {column}) in row {number} of {table.path} is {text!r}: a whole number")
+            raise ConfigError(f"{name} (column {column}) in {origin} is {text!r}: a whole number")
         found.append(int(text))
     if sum(found) > _MOST_DECISIONS:
         raise ConfigError(f"{column} of {table.path} adds up to {sum(found):,} decisions: {_MOST_DECISIONS:,} at most")
@@ -129,6 +129,5 @@ def _whole(table: Table, columns: Mapping[str, tuple[str, ...]], name: str) -> l
 
 
 def _replace_rows(table: Table, several: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]) -> None:
-    made = [(number, row) for number, old in zip(table.numbers, table.rows, strict=True) for row in several(old)]
-    table.numbers, table.rows = [number for number, _ in made], [row for _, row in made]
-    table.ids = table.numbers
+    made = [(origin, row) for origin, old in zip(table.origins, table.rows, strict=True) for row in several(old)]
+    table.origins, table.rows = [origin for origin, _ in made], [row for _, row in made]

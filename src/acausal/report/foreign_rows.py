@@ -13,7 +13,7 @@ from acausal.analysis.contrasts import Arm
 from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
 from acausal.records import Decision, Status
-from acausal.report.foreign_files import ROW, Table, check_column, columns_of, listed
+from acausal.report.foreign_files import FILE, ROW, Table, check_column, columns_of, listed
 from acausal.report.foreign_layouts import CHOSEN
 from acausal.report.mapping import COUNTS, NOT_GIVEN, Reading, plain
 from acausal.spelling import nearest
@@ -74,7 +74,7 @@ class Rows:
         if coplayer_model is None and self.seats == 2:
             coplayer_model = self._text("model", number, other) or NAMELESS
         action = self.action("action", number, seat)
-        match = self._count("match", number, seat, self._table.ids[number])
+        match = self._count("match", number, seat, self._table.origins[number].id)
         return Decision(
             replicate=self._count("replicate", number, seat, 1) or 0,
             round=self._count("round", number, seat, 1) or 0,
@@ -133,7 +133,10 @@ class Rows:
 
     def _value(self, column: str, number: int) -> str | None:
         if column == ROW:
-            return str(self._table.ids[number])
+            return str(self._table.origins[number].id)
+        if column == FILE:
+            path = self._table.origins[number].path
+            return path.with_suffix("").stem if path.suffix == ".gz" else path.stem
         value = self._rows[number][column]
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
@@ -265,6 +268,4 @@ class Rows:
 
     def _error(self, name: str, number: int, what: str) -> ConfigError:
         columns = "/".join(self._columns.get(name, (name,)))
-        return ConfigError(
-            f"{name} (column {columns}) in row {self._table.numbers[number]} of {self._table.path} is {what}"
-        )
+        return ConfigError(f"{name} (column {columns}) in {self._table.origins[number]} is {what}")
