@@ -70,7 +70,7 @@ def open_table(paths: Sequence[Path], reading: Reading) -> Table:
         if missing := sorted({*names} ^ {*others}):
             lacking = path if missing[0] in names else paths[0]
             raise ConfigError(
-                f"{lacking} has no column {missing[0]!r}, as others have: files read together have the same"
+                f"{lacking} has no column {missing[0]!r}, as others have: files read together have the same columns"
             )
         rows = [*rows, *more]
         origins += [(number, path) for number in range(1, len(more) + 1)]
