@@ -26,7 +26,7 @@ fields of --map:
   coplayer_action    what the other did, where its own decisions are not in the file
   payoff             points of the decision; or --payoffs
   count              how many equal decisions a row stands for; or cooperations=COLUMN count=COLUMN, without action
-  match_probability  as it was told, for theta; docs/texts.md lists the rest
+  match_probability  as it was told, for theta; docs/analyse.md lists the rest
 
 layouts:
   a row a decision   acausal analyse d.csv --map action=coop replicate=session match=session+supergame turn=round \\
