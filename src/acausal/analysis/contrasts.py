@@ -14,7 +14,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from acausal.analysis.rates import bounds
-from acausal.analysis.significance import PAIRED, Test, paired
+from acausal.analysis.significance import FEWEST_PAIRS, PAIRED, Test, paired
 from acausal.analysis.units import ONE_WORDING as ONE_WORDING
 from acausal.analysis.units import Unit, replicate, unit_of
 from acausal.game import Action
@@ -24,7 +24,7 @@ from acausal.treatment import Claim, Linkage
 Arm = tuple[Claim, Linkage]
 Weights = Mapping[Arm, Fraction]
 _UNTOLD = Claim.none, Linkage.none
-PILOT = 5
+PILOT = FEWEST_PAIRS
 """Fewer units than this give an estimate and no test."""
 
 _I, _D, _SAME, _NOTHING = Claim.identical_copy, Claim.different_model, Claim.same_model, Claim.none
