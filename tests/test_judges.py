@@ -11,9 +11,9 @@ from writing import wrote
 
 from acausal.analysis.judging import NAMELESS, answer_format, blinded, own_ideas, question, read_judgement
 from acausal.analysis.phrases import Marker
-from acausal.analysis.written import Written
+from acausal.analysis.written import Written, evenly
 from acausal.errors import BudgetExceeded, ConfigError
-from acausal.judges import judge_config, judged, sampled
+from acausal.judges import judge_config, judged
 from acausal.models.ledger import lines_on_record
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.report.judgements import Judgement, agreements, disagreements, judges_document, judges_tables, raters
@@ -156,8 +156,8 @@ def test_the_question_tells_every_idea_and_holds_the_text_apart() -> None:
 
 
 def test_a_sample_is_spread_over_all_texts() -> None:
-    assert [text.agent for text in sampled(TEXTS, 2)] == [1, 3]
-    assert sampled(TEXTS, None) == sampled(TEXTS, 9) == TEXTS
+    assert [text.agent for text in evenly(TEXTS, 2)] == [1, 3]
+    assert evenly(TEXTS, None) == evenly(TEXTS, 9) == TEXTS
 
 
 def test_a_judge_that_is_no_model_is_refused() -> None:

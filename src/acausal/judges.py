@@ -114,10 +114,3 @@ def _asked(
                 await client.close()
 
         return asyncio.run(asking())
-
-
-def sampled(texts: Sequence[Written], most: int | None) -> list[Written]:
-    """At most so many of the texts, evenly spaced over their order."""
-    if most is None or most >= len(texts):
-        return list(texts)
-    return [texts[number * len(texts) // most] for number in range(most)]

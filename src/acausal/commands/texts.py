@@ -78,12 +78,12 @@ def _judged(texts: Sequence[Written], options: argparse.Namespace, output: Path)
     """What the judges say, for people and as tables."""
     import os
 
-    from acausal.judges import judge_config, judged, sampled
+    from acausal.judges import judge_config, judged
     from acausal.launch import read_dotenv
     from acausal.report.judgements import judges_document, judges_tables
 
     read_dotenv()
-    read = sampled(texts, options.sample)
+    read = evenly(texts, options.sample)
     hide = sorted({written.model for written in texts})
     names = [name for name in (options.judge, options.second_judge) if name]
     configs = [judge_config(name, options.keys) for name in names]

@@ -41,6 +41,11 @@ class Corpus:
     """Of the cell."""
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether its strategies are programs."""
+        return self.config is not None and self.config.protocol.is_compiled
+
+    @property
     def strategies(self) -> list[Written]:
         """The texts that are strategies; what a substitute wrote is none of them."""
         return [written for written in self.texts if written.source is Source.STRATEGY]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from acausal.analysis.inference import Estimate
 from acausal.analysis.switch_point import curve
 from acausal.report.figure_files import COLOURS, DASHES, MARKERS, NO_BAR, STYLE, save
+from acausal.report.figure_map import Map, similarity_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,12 +48,14 @@ def write_sweep_figures(
     rates: Mapping[str, Mapping[str, Mark]],
     effects: Mapping[str, Mapping[str, Mark]],
     grids: Sequence[Grid],
+    strategies: Map | None = None,
 ) -> list[Path]:
     """Write `figures/` of a sweep; the same numbers give the same bytes.
 
     Args:
         rates: Arm → model → cooperation.
         effects: Contrast → model → difference of rates.
+        strategies: Where each stands by its words, if any were written that differ.
 
     Returns:
         The PNG files, in the order in which documents show them.
@@ -67,6 +70,8 @@ def write_sweep_figures(
             drawn["cooperation_by_arm"] = _forest(rates, "cooperation rate", (-0.03, 1.03), middle=None)
         if grids:
             drawn["match_probability"] = _grids(grids)
+        if strategies is not None:
+            drawn["similarity_map"] = similarity_map(strategies)
         return save(drawn, directory)
 
 
