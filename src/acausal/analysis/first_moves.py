@@ -17,14 +17,15 @@ _LEADING = re.compile(r"^\W*(?:then|after that|afterwards|thereafter|later|in la
 _FIRST = re.compile(
     r"\b(?:start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?|initial(?:ly)?|at first|at the outset|by default"
     r"|(?:first|opening) (?:move|round|turn|match|matches|encounter|meeting|game|time|choice|interaction|contact)"
-    r"|in the first|on the first|unknown|never met|have not met|haven't met|strangers?|new (?:co-?player|partner|opponent)s?"
-    r"|no (?:history|information|record|past|prior|previous|earlier)|nothing (?:is )?known|know nothing|without (?:any )?"
-    r"(?:history|information|knowledge))\b",
+    r"|in the first|on the first|unknown|never met|have not met|haven't met|strangers?"
+    r"|new (?:co-?player|partner|opponent)s?|no (?:history|information|record|past|prior|previous|earlier)"
+    r"|nothing (?:is )?known|know nothing|without (?:any )?(?:history|information|knowledge))\b",
     re.I,
 )
 _IF = re.compile(
-    r"\b(?:if|when|whenever|once|after|(?:every|each) time (?:the|they|it|he|she|someone|an?|my)|should (?:the|they|it|he|she)|in case|in response to"
-    r"|with (?:those|anyone|players|agents|people|others|whoever) (?:who|that|which)|only (?:if|when|with|after)|depending on"
+    r"\b(?:if|when|whenever|once|after|(?:every|each) time (?:the|they|it|he|she|someone|an?|my)"
+    r"|should (?:the|they|it|he|she)|in case|in response to|only (?:if|when|with|after)|depending on"
+    r"|with (?:those|anyone|players|agents|people|others|whoever) (?:who|that|which)"
     r"|based on|those who|whether)\b",
     re.I,
 )
@@ -32,9 +33,11 @@ _EXCEPT = re.compile(r"\b(?:unless|until|till|as long as|so long as|except|while
 _OTHERWISE = re.compile(r"\b(?:otherwise|or else|in all other cases|else)\b", re.I)
 _OTHERS = re.compile(
     r"\b(?:they|he|she|it|other|others|co-?players?|opponents?|partners?|agents?|players?|anyone|someone|both|everyone"
-    r"|whoever|who|you|we(?: both| all)?)(?:['’](?:s|ll|d|ve))?(?: (?:player|agent|one|side|also|has|have|had|is|are|was"
+    r"|whoever|who|you|we(?: both| all)?)(?:['’](?:s|ll|d|ve))?"
+    r"(?: (?:player|agent|one|side|also|has|have|had|is|are|was"
     r"|were|do|does|did|will|would|might|may|could|can|always|never|too|choose[sn]?|chose|choosing|pick(?:s|ed)?"
-    r"|play(?:s|ed)?|select(?:s|ed)?|just|likely|probably|previously|first|last|to|going|expected|tends?|all|of us))*\W*$",
+    r"|play(?:s|ed)?|select(?:s|ed)?|just|likely|probably|previously|first|last|to|going|expected|tends?|all"
+    r"|of us))*\W*$",
     re.I,
 )
 _NOT = re.compile(

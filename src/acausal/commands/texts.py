@@ -78,6 +78,7 @@ def _judged(texts: Sequence[Written], options: argparse.Namespace, output: Path)
     """What the judges say, for people and as tables."""
     import os
 
+    from acausal.analysis.written import evenly
     from acausal.judges import judge_config, judged
     from acausal.launch import read_dotenv
     from acausal.report.judgements import judges_document, judges_tables
