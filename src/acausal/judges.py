@@ -36,8 +36,8 @@ from acausal.report.rows import dollars
 from acausal.schema import AnswerFormat, Config
 
 SLOT = "a"
-LEAST_ANSWER, MOST_ANSWER = 40, 400
-"""Tokens of an answer: eight nulls, and as many passages."""
+LEAST_ANSWER, MOST_ANSWER = 16, 400
+"""Tokens of an answer: eight nulls at a token a word, and as many passages."""
 
 
 def judge_config(name: str, overrides: Sequence[str]) -> Config:
