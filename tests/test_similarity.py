@@ -210,3 +210,14 @@ def test_what_is_summed_is_what_visiting_every_pair_gives(agents: list[tuple[str
             dense = table[0].toarray()
             assert row.cosine is not None
             assert row.cosine.value == pytest.approx(fmean(float(dense[a] @ dense[b]) for a, b in pairs), abs=1e-9)
+
+
+def test_what_position_does_is_told_apart_from_what_strategies_do() -> None:
+    first = {Action.COOPERATE: "X", Action.DEFECT: "Y"}
+    orders = [first, dict(reversed(first.items()))]
+    texts = [replace(wrote("Take the first.", agent=n), labels=orders[n % 2]) for n in range(6)]
+    found = named(likenesses(texts, [D if n % 2 else C for n in range(6)]), WITHIN)
+    assert found.distance is not None
+    assert found.distance.value == pytest.approx(9 / 15)  # pairs with opposite orders do the opposite
+    assert found.same_order is not None
+    assert (found.same_order.value, found.same_order.n) == (0.0, 6)

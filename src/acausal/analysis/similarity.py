@@ -6,6 +6,7 @@ So it never stands alone: beside it stands a distance of behaviour over a fixed 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ class Likeness:
     """Of TF-IDF vectors, in [0, 1]; 1: the same words equally often."""
     distance: Estimate | None
     """Mean difference of P(cooperate) over the situations that both know, in [0, 1]; None where none is shared."""
+    same_order: Estimate | None = None
+    """The same over pairs that were asked in the same words, named in the same order: without what position does."""
 
 
 def profile_of(program: Program) -> Profile:
@@ -121,7 +124,8 @@ def likenesses(strategies: Sequence[Written], profiles: Sequence[Profile]) -> li
     for number, written in enumerate(strategies):
         groups[written.replicate, written.round, written.model].append(number)
     cosines = _summed_cosines([written.text for written in strategies], groups)
-    behaviours = {group: _by_known([profiles[number] for number in members]) for group, members in groups.items()}
+    whole = {group: _by_known([profiles[number] for number in members]) for group, members in groups.items()}
+    orders = {group: _by_order(members, strategies, profiles) for group, members in groups.items()}
     pairs: defaultdict[tuple[str, str], list[tuple[_Group, _Group]]] = defaultdict(list)
     for kind, first, second in _pairings(sorted(groups)):
         models = first[2] if first[2] == second[2] else f"{first[2]} × {second[2]}"
@@ -132,9 +136,10 @@ def likenesses(strategies: Sequence[Written], profiles: Sequence[Profile]) -> li
         for round_ in [None, *(rounds if len(rounds) > 1 else ())]:
             chosen = [pair for pair in own if round_ in (None, pair[0][1])]
             cosine = None if cosines is None else _mean(chosen, cosines)
-            apart = _mean(chosen, lambda a, b: _summed_distances(behaviours[a], behaviours[b], same=a == b))
+            apart = _mean(chosen, lambda a, b: _summed_distances(whole[a], whole[b], same=a == b))
+            in_order = _mean(chosen, lambda a, b: _summed_in_order(orders[a], orders[b], same=a == b))
             if sum(_number_of_pairs(len(groups[a]), len(groups[b]), same=a == b) for a, b in chosen):
-                rows.append(Likeness(kind, models, round_, cosine, apart))
+                rows.append(Likeness(kind, models, round_, cosine, apart, in_order))
     return rows
 
 
@@ -198,6 +203,26 @@ def _by_known(profiles: Iterable[Profile]) -> _Known:
         for known, members in alike.items()
         if known
     }
+
+
+def _by_order(
+    members: Sequence[int], strategies: Sequence[Written], profiles: Sequence[Profile]
+) -> Mapping[tuple[tuple[Action, str], ...], _Known]:
+    """Words in the order in which they were named → what those agents do."""
+    alike: defaultdict[tuple[tuple[Action, str], ...], list[Profile]] = defaultdict(list)
+    for number in members:
+        alike[tuple(strategies[number].labels.items())].append(profiles[number])
+    return {order: _by_known(own) for order, own in alike.items()}
+
+
+def _summed_in_order(
+    first: Mapping[tuple[tuple[Action, str], ...], _Known],
+    second: Mapping[tuple[tuple[Action, str], ...], _Known],
+    *,
+    same: bool,
+) -> tuple[float, int]:
+    found = [_summed_distances(first[order], second[order], same=same) for order in first if order in second]
+    return math.fsum(total for total, _ in found), sum(count for _, count in found)
 
 
 def _summed_distances(first: _Known, second: _Known, *, same: bool) -> tuple[float, int]:

@@ -42,8 +42,8 @@ _READ_BY = (
 )
 _ALIKE = (
     "Cosine is of words and blind to the decision; distance is the mean difference of P(cooperate) in the situations "
-    "that both strategies met. Likeness within a model is worth what it has beyond pairs with the next replicate, "
-    "which share no history."
+    "that both strategies met, and again over pairs asked in the same words and order. Likeness within a model is "
+    "worth what it has beyond pairs with the next replicate, which share no history."
 )
 
 

@@ -71,8 +71,9 @@ def document(texts: Texts, *, title: str) -> str:
     if texts.alike:
         parts.append(
             "## Likeness of strategies\n\nCosine of words (TF-IDF; blind to the decision) beside the mean difference "
-            "of P(cooperate) in the situations that both strategies know (0: they do the same). Pairs with the next "
-            "replicate share no history: likeness within a model is worth what it has beyond them.\n\n"
+            "of P(cooperate) in the situations that both strategies know (0: they do the same), and again over pairs "
+            "that were asked in the same words and order. Pairs with the next replicate "
+            "share no history: likeness within a model is worth what it has beyond them.\n\n"
             f"{markdown(shown_likeness(texts.alike))}"
         )
     for corpus, own in zip(texts.corpora, texts.sorted, strict=True):
@@ -131,8 +132,11 @@ def csv_tables(texts: Texts) -> dict[str, Table]:
 
 def likeness_table(alike: Sequence[tuple[str, Likeness]]) -> Table:
     """Likeness with plain numbers."""
-    rows = [[c, a.kind, a.models, a.round, *_numbers(a.cosine), *_numbers(a.distance)] for c, a in alike]
-    return ["cell", "pairs", "models", "round", *_heads("cosine"), *_heads("distance")], rows
+    rows = [
+        [c, a.kind, a.models, a.round, *_numbers(a.cosine), *_numbers(a.distance), *_numbers(a.same_order)]
+        for c, a in alike
+    ]
+    return ["cell", "pairs", "models", "round", *_heads("cosine"), *_heads("distance"), *_heads("same_order")], rows
 
 
 def relation_table(related: Sequence[Relation]) -> Table:
@@ -205,11 +209,12 @@ def shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
             a.round or "all",
             _number(a.cosine),
             _number(a.distance),
+            _number(a.same_order),
             a.cosine.n if a.cosine else a.distance.n if a.distance else 0,
         ]
         for cell, a in alike
     ]
-    return ["cell", "model", "pairs", "round", "cosine", "distance", "n"], rows
+    return ["cell", "model", "pairs", "round", "cosine", "distance", "same order", "n"], rows
 
 
 def _clusters(cell: str, own: Sorted) -> str:
