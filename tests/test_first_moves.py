@@ -43,6 +43,11 @@ def test_what_is_not_said_is_never_a_defection() -> None:
         assert first_move(text, WORDS) is None
 
 
+def test_what_else_is_done_is_a_default_only_of_a_condition_on_the_past() -> None:
+    assert first_move("If they defected before, I defect. Otherwise I cooperate.", WORDS) == 1.0
+    assert first_move("If we are instances of one model I cooperate. Otherwise I defect.", WORDS) is None
+
+
 def test_a_word_means_what_it_meant_to_its_author() -> None:
     swapped = {Action.COOPERATE: "B", Action.DEFECT: "A"}
     assert first_move("I start with A.", swapped) == 0.0

@@ -29,6 +29,9 @@ _IF = re.compile(
     r"|based on|those who|whether)\b",
     re.I,
 )
+_CONDITION = re.compile(r"\b(?:if|when|whenever|in case)\b[^,.;\n]*", re.I)
+_PAST = re.compile(r"⟪|\b(?:did|last|latest|previous|past|history|before|earlier|moves?|chose|played|so too)\b", re.I)
+"""A condition on what the other did: with nothing known, it is not met."""
 _EXCEPT = re.compile(r"\b(?:unless|until|till|as long as|so long as|except|while|provided|but switch)\b", re.I)
 _OTHERWISE = re.compile(r"\b(?:otherwise|or else|in all other cases|else)\b", re.I)
 _OTHERS = re.compile(
@@ -83,6 +86,8 @@ def first_move(text: str, labels: Mapping[Action, str]) -> float | None:
     if not (opening or plain) and _CHANCE.search(read):
         plain.add(0.5)
     named = {value for name, value in _NAMES.items() if re.search(rf"\b{name}", read, re.I)}
+    if any(_PAST.search(condition[0]) is None for condition in _CONDITION.finditer(read)):
+        default.clear()  # what else is done hangs on what was told, not on what happened
     for told in (opening, named if len(named) == 1 else plain, plain, default):
         if told:
             return told.pop() if len(told) == 1 else None

@@ -10,8 +10,9 @@ from acausal.analysis.similarity import FIRST
 from acausal.analysis.strategies import CodedStrategy, coded_texts, execution_fidelity, strategy_level
 from acausal.analysis.written import Written
 from acausal.report.corpus import Corpus
-from acausal.report.rows import certainty, percent
+from acausal.report.rows import certainty, interval, percent
 from acausal.report.table_files import INTERVAL, Table, interval_of
+from acausal.report.text_tables import Table as Shown
 
 _HEAD = ("cell", "condition", "model", "coded_by", "strategies", "coded", *INTERVAL, "level_low", "level_high")
 
@@ -93,6 +94,24 @@ def _programs(corpus: Corpus, model: str) -> list[CodedStrategy]:
     return [CodedStrategy(own.replicate, own.round, own.agent, own.model, first) for own, first in pairs]
 
 
+def shown_levels(found: Sequence[Level]) -> Shown:
+    """The same for people, where sentences would be too many."""
+    rows = [
+        [
+            *(own.cell or "–", own.condition, own.model, own.written, own.coded),
+            *("–", "–") if own.level is None else (percent(own.level.value), interval(own.level)),
+            "–" if own.fidelity is None else f"{percent(own.fidelity.value)} of {own.fidelity.n}",
+        ]
+        for own in found
+    ]
+    head = ["cell", "condition", "model", "strategies", "coded", "cooperate first", "95 % interval", "decisions follow"]
+    return head, rows
+
+
+def _sure(level: Estimate) -> str:
+    return level.method if level.low is None else f"95 % interval {interval(level)} over strategies as units"
+
+
 def _sentence(own: Level) -> str:
     where = f" in {own.cell}" if own.cell else ""
     who = f"Of {own.written} strategies that {own.model} wrote for a first round{where}"
@@ -111,5 +130,5 @@ def _sentence(own: Level) -> str:
     )
     return (
         f"{who} {own.coded} say what they do with an unknown co-player, {how}: {percent(own.level.value)} cooperate "
-        f"({certainty(own.level)}{unread}).{followed}"
+        f"({_sure(own.level)}{unread}).{followed}"
     )

@@ -18,7 +18,7 @@ from acausal.report.arms import Cell
 from acausal.report.corpus import Corpus, corpus
 from acausal.report.figure_map import Map, Point
 from acausal.report.judged import judged_in
-from acausal.report.strategy_levels import levels, levels_table, told_of_levels
+from acausal.report.strategy_levels import levels, levels_table, shown_levels, told_of_levels
 from acausal.report.table_files import Table
 from acausal.report.text_tables import Table as Shown
 from acausal.report.text_tables import (
@@ -34,6 +34,9 @@ MOST_DECISIONS = 50_000
 """Of all cells together; beyond that the texts are left to `acausal texts`, which may take its time."""
 MOST_LETTERS = 4_000_000
 """That the lexicon reads at the end of a run: some seconds. Of more, evenly spaced texts are read."""
+MOST_ROWS = 40
+"""Of the table of likeness; beyond that only what holds over all rounds is shown, and the file has the rest."""
+MOST_SENTENCES = 4
 FEW = 3
 """Different strategies from which likeness and a map say anything."""
 _READ_BY = (
@@ -82,14 +85,17 @@ def text_section(cells: Sequence[Cell], directory: Path) -> TextSection | None:
     shown = [("Ideas, and cooperation after them", shown_relations(related))] if related else []
     alike, kinds = _likeness(corpora)
     if alike:
-        shown.append(("How alike strategies are", shown_likeness(alike)))
+        shown.append(("How alike strategies are", shown_likeness(_few(alike))))
         sentences.append(_ALIKE)
     elif any(each.strategies for each in corpora):
         sentences.append(f"Fewer than {FEW} strategies differ: nothing is said of their likeness.")
     if kinds is not None:
         shown.append(("Kinds of strategies by their words", shown_kinds(kinds)))
     coded = levels(corpora)
-    sentences += told_of_levels(coded)
+    if len(coded) <= MOST_SENTENCES:
+        sentences += told_of_levels(coded)
+    else:
+        shown.append(("What strategies do with an unknown co-player (E11)", shown_levels(coded)))
     if (judged := judged_in(directory, every)) is not None:
         sentences += judged["judges"]
         shown.append(("Agreement of lexicon and judges", tuple(judged["agreement"])))
@@ -117,6 +123,10 @@ def _likeness(corpora: Sequence[Corpus]) -> tuple[list[tuple[str, Likeness]], So
         return [], None
     alike = [(each.cell, row) for each in corpora for row in likenesses(each.strategies, each.profiles)]
     return alike, sort_texts(strategies, [profile for each in corpora for profile in each.profiles])
+
+
+def _few(alike: Sequence[tuple[str, Likeness]]) -> Sequence[tuple[str, Likeness]]:
+    return alike if len(alike) <= MOST_ROWS else [(cell, row) for cell, row in alike if row.round is None]
 
 
 def _map(corpora: Sequence[Corpus], kinds: Sorted | None) -> Map | None:
