@@ -29,7 +29,7 @@ _IF = re.compile(
     r"|based on|those who|whether)\b",
     re.I,
 )
-_CONDITION = re.compile(r"\b(?:if|when|whenever|in case)\b[^,.;\n]*", re.I)
+_CONDITION = re.compile(r"\b(?:if|when|whenever|in case)\b(?:(?!\bi\b)[^,.;\n])*", re.I)
 _PAST = re.compile(r"⟪|\b(?:did|last|latest|previous|past|history|before|earlier|moves?|chose|played|so too)\b", re.I)
 """A condition on what the other did: with nothing known, it is not met."""
 _EXCEPT = re.compile(r"\b(?:unless|until|till|as long as|so long as|except|while|provided|but switch)\b", re.I)

@@ -99,7 +99,7 @@ def shown_levels(found: Sequence[Level]) -> Shown:
     rows = [
         [
             *(own.cell or "–", own.condition, own.model, own.written, own.coded),
-            *("–", "–") if own.level is None else (percent(own.level.value), interval(own.level)),
+            *(("–", "–") if own.level is None else (percent(own.level.value), interval(own.level))),
             "–" if own.fidelity is None else f"{percent(own.fidelity.value)} of {own.fidelity.n}",
         ]
         for own in found
