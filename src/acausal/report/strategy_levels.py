@@ -11,7 +11,7 @@ from acausal.analysis.strategies import CodedStrategy, coded_texts, execution_fi
 from acausal.analysis.written import Written
 from acausal.report.corpus import Corpus
 from acausal.report.rows import certainty, interval, percent
-from acausal.report.table_files import INTERVAL, Table, interval_of
+from acausal.report.table_files import INTERVAL, Table, Value, interval_of
 from acausal.report.text_tables import Table as Shown
 
 _HEAD = ("cell", "condition", "model", "coded_by", "strategies", "coded", *INTERVAL, "level_low", "level_high")
@@ -96,7 +96,7 @@ def _programs(corpus: Corpus, model: str) -> list[CodedStrategy]:
 
 def shown_levels(found: Sequence[Level]) -> Shown:
     """The same for people, where sentences would be too many."""
-    rows = [
+    rows: list[list[Value]] = [
         [
             *(own.cell or "–", own.condition, own.model, own.written, own.coded),
             *(("–", "–") if own.level is None else (percent(own.level.value), interval(own.level))),
