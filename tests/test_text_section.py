@@ -25,7 +25,7 @@ from acausal.report.text_section import text_section
 
 KEY = "sk-or-v1-secret-of-this-test"
 POPULATION = ["num_agents=4", "scenario.model_distribution={a: 2, b: 2}", "num_rounds=2", "replicates=2"]
-PLANS = {"gpt-4": "I always cooperate, since we are twins.", "claude": "I always defect: it is dominant."}
+PLANS = {"gpt-4": "I always cooperate, since we are <b>twins</b>.", "claude": "I always defect: it is dominant."}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,8 @@ def test_every_report_of_a_cell_says_what_was_written(cell: Path) -> None:
         assert "The agents wrote 16 strategies." in text
         assert "How alike strategies are" in text
     assert "similarity map" in page
+    assert "&lt;b&gt;twins" in page
+    assert "<b>twins" not in page + shown
     assert {path.suffix for path in (cell / "figures").glob("similarity_map.*")} == {".png", ".svg", ".pdf"}
     assert {path.name for path in (cell / "tables").glob("text_*.csv")} == {"text_ideas.csv", "text_likeness.csv"}
     assert (cell / "tables" / "strategy_level.csv").is_file()
