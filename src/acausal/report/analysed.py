@@ -13,7 +13,8 @@ from acausal.report.arms import ArmOnRecord, Group
 from acausal.report.contrasts import document as contrasts_document
 from acausal.report.foreign import Foreign
 from acausal.report.rows import interval, percent, rate_rows
-from acausal.report.text_tables import Value, markdown
+from acausal.report.table_files import Value
+from acausal.report.text_tables import markdown
 
 
 def analysis(foreign: Foreign, *, title: str) -> str:

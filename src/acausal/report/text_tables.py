@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +16,8 @@ from acausal.analysis.similarity import SITUATIONS, Likeness, Profile, likenesse
 from acausal.analysis.written import Source, Written
 from acausal.report.corpus import Corpus
 from acausal.report.rows import percent
-from acausal.report.tables import write_text
+from acausal.report.table_files import Value, write_csv
 
-Value = str | int | float | None
 Table = tuple[Sequence[str], Sequence[Sequence[Value]]]
 """Heads and rows; fractions in [0, 1], None over nothing."""
 QUOTED = 160
@@ -153,16 +150,7 @@ def relation_table(related: Sequence[Relation]) -> Table:
 
 def write_tables(directory: Path, tables: Mapping[str, Table]) -> list[Path]:
     """Write `<name>.csv` for each table that has rows; what was written."""
-    written = []
-    for name, (head, rows) in tables.items():
-        path = directory / f"{name}.csv"
-        path.unlink(missing_ok=True)
-        if rows:
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([head, *rows])
-            write_text(path, text.getvalue())
-            written.append(path)
-    return written
+    return [path for name, (head, rows) in tables.items() if write_csv(path := directory / f"{name}.csv", head, rows)]
 
 
 _PLURAL = {Source.STRATEGY: "strategies", Source.REASONING: "reasonings", Source.REPLY: "replies"}
