@@ -40,7 +40,8 @@ STYLE: Any = {
     "legend.frameon": False,
     "axes.facecolor": "none",
 }
-WIDE, HIGH = 7.2, 9.0
+_DPI = 150
+WIDE, HIGH = 7.2, 8.4
 """Inches that a figure takes at most: what fills a page of A4 or letter is read there without being shrunk."""
 _ATTRIBUTES = re.compile(r' xmlns(:\w+)?="[^"]*"')
 _INK = re.compile(r"#(?:000000|444444)\b")
@@ -88,6 +89,9 @@ def save(figures: Mapping[str, Sequence[Figure | None]], directory: Path) -> lis
     """
     folder = directory / "figures"
     folder.mkdir(exist_ok=True)
+    for name in figures:
+        for stale in folder.glob(f"{name}_[0-9]*.*"):  # pages of an earlier drawing, which may have had more
+            stale.unlink()
     written: list[Path] = []
     drawn = {name: [page for page in own if page is not None] for name, own in figures.items()}
     for name, figure in itertools.chain.from_iterable(pages(*own) for own in drawn.items()):
@@ -95,7 +99,7 @@ def save(figures: Mapping[str, Sequence[Figure | None]], directory: Path) -> lis
         figure.set_layout_engine("none")  # laid out once, not once a file
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Producer": None, "Creator": None})
-        figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
+        figure.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
         written.append(folder / f"{name}.png")
     return written
 
@@ -117,6 +121,12 @@ def inline(svg: str, name: str, title: str) -> str:
     return drawn.replace("<svg ", f'<svg role="img" aria-label="{title}" stroke-linejoin="round" ', 1)
 
 
+def share_of_page(png: Path) -> float:
+    """Of the width that a page has for figures, what a figure written by `save` takes; at most 1."""
+    pixels = int.from_bytes(png.read_bytes()[16:20], "big")  # PNG: the width, behind signature, length and type
+    return min(1.0, pixels / (_DPI * WIDE))
+
+
 def nothing(figure: Figure, axes: Axes, words: str = "no legible decision") -> Figure:
     """Say that there is nothing to draw."""
     axes.set_axis_off()
@@ -129,7 +139,7 @@ def broken(name: str, longest: int = 18) -> str:
     if len(name) <= longest:
         return name
     lines = [""]
-    for part in re.findall(r"[^/\- ]+[/\- ]?", name):
+    for part in re.findall(r"[^/\- ]+(?: \d+)?[/\- ]?", name):
         if lines[-1] and (len(lines[-1]) + len(part) > longest or lines[-1].endswith("/")):
             lines.append("")
         lines[-1] += part

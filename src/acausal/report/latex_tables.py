@@ -78,9 +78,9 @@ _MATHS = {
 }
 _PAGE = 455.0
 """Points that a table may take: a little less than a line of A4 at the margins of the document."""
-_POINTS, _GAP = 4.9, 8.0
+_POINTS, _GAP = 4.8, 8.0
 """Points of a letter at the size of tables, and between two columns."""
-_WORDY = 26
+_WORDY = 34
 """Letters above which a column of text is set as a paragraph."""
 _ON_ONE_PAGE = 40
 """Rows above which a table runs over pages."""
@@ -152,7 +152,7 @@ def _fitting(columns: Sequence[_Column]) -> Iterator[list[_Column]]:
     """Columns that fit the page together; the leading columns of text, which name the rows, are in each part."""
     names: list[_Column] = []
     for column in columns:
-        if not column.wordy or (names and sum(each.width for each in [*names, column]) > _PAGE / 2):
+        if not column.wordy or (names and sum(each.width for each in [*names, column]) > 0.75 * _PAGE):
             break
         names.append(column)
     own = list(names)
