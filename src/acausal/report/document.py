@@ -32,6 +32,8 @@ from acausal.report.tables import write_text
 
 MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""
+_MOST_SAID = 5_000
+"""Letters of an opening that other programs are given."""
 _NOT_VARIED = "not varied"
 
 _LEGEND = (
@@ -112,6 +114,13 @@ def render(directory: Path, template: str, words: Mapping[str, Any]) -> None:
     for ending in ("md", "html"):
         text = environment.get_template(f"{template}.{ending}.j2").render(words)
         write_text(directory / f"report.{ending}", text)
+
+
+def opening(directory: Path) -> str:
+    """What report.md of a directory says before its first section, as Markdown; empty where there is none."""
+    path = directory / "report.md"
+    said = path.read_text(encoding="utf-8").partition("\n## ")[0] if path.is_file() else ""
+    return said.partition("\n")[2].strip()[:_MOST_SAID]
 
 
 def figure_words(directory: Path, figures: Sequence[Path]) -> list[dict[str, Any]]:

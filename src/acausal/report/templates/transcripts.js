@@ -85,7 +85,10 @@
       if (select.value !== "") kept.set(name, select.selectedOptions[0].text);
     }
     if (sought.value) kept.set("words", sought.value);
-    history.replaceState(null, "", String(kept) ? `#${kept}` : location.pathname + location.search);
+    try {
+      history.replaceState(null, "", String(kept) ? `#${kept}` : location.pathname + location.search);
+    } catch { // a page shown inside another, as MLflow shows it, has no address of its own
+    }
   };
 
   const place = (row) => {
