@@ -58,9 +58,13 @@ class Mark:
 
     @classmethod
     def of(cls, estimate: Estimate, scale: float = 1) -> Mark:
-        """An estimate as it is drawn, each number times the scale."""
-        low, high = (None if end is None else scale * end for end in (estimate.low, estimate.high))
-        return cls(scale * estimate.value, low, high)
+        """An estimate as it is drawn."""
+        return cls(estimate.value, estimate.low, estimate.high).times(scale)
+
+    def times(self, scale: float) -> Mark:
+        """Each number times the scale."""
+        low, high = (None if end is None else scale * end for end in (self.low, self.high))
+        return Mark(scale * self.value, low, high)
 
     @property
     def bar(self) -> list[list[float]] | None:

@@ -63,7 +63,7 @@ def write_sweep_figures(
         if any(effects.values()):
             drawn["effects"] = forest(effects, "difference of cooperation rates", (-1.05, 1.05), middle=0.0)
         if any(rates.values()):
-            percent = {arm: {model: _percent(m) for model, m in own.items()} for arm, own in rates.items()}
+            percent = {arm: {model: mark.times(100) for model, mark in own.items()} for arm, own in rates.items()}
             drawn["cooperation_by_arm"] = forest(percent, RATE, ALL)
         if grids:
             drawn["match_probability"] = [_grids(grids)]
@@ -71,11 +71,6 @@ def write_sweep_figures(
             drawn[f"cooperation_matrix_{condition}"] = [cooperation_matrix(decisions)]
         drawn["latency_and_cost"] = [latency_and_cost(_pooled(calls))]
         return save(drawn, directory)
-
-
-def _percent(mark: Mark) -> Mark:
-    low, high = (None if end is None else 100 * end for end in (mark.low, mark.high))
-    return Mark(100 * mark.value, low, high)
 
 
 def _pooled(cells: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from acausal.analysis.phrases import ABOUT, Marker
 from acausal.analysis.reasoning import Relation, relations
 from acausal.analysis.similarity import SITUATIONS, Likeness, Profile, likenesses
 from acausal.analysis.written import Source, Written
+from acausal.report.claims import shown
 from acausal.report.corpus import Corpus
 from acausal.report.rows import percent
 from acausal.report.table_files import Value, write_csv
@@ -183,8 +184,8 @@ def _shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
             a.models,
             a.kind,
             a.round or "all",
-            _number(a.cosine),
-            _number(a.distance),
+            shown(a.cosine),
+            shown(a.distance),
             a.cosine.n if a.cosine else a.distance.n if a.distance else 0,
         ]
         for cell, a in alike
@@ -243,14 +244,6 @@ def _numbers(estimate: Estimate | None) -> list[Value]:
 
 def _share(estimate: Estimate | None) -> str:
     return NOTHING if estimate is None else f"{percent(estimate.value)} of {estimate.n}"
-
-
-def _number(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return NOTHING
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
 def _difference(relation: Relation) -> str:
