@@ -9,7 +9,7 @@ _BARS = "Bars: 95 % intervals over replicates; a hollow mark has none."
 _CAPTIONS = {
     "cooperation_by_round": f"Cooperation by model and round, of the decisions that count. {_BARS}",
     "cooperation_matrix": "Cooperation by model of the agent (rows) and of its co-player (columns): rate, 95 % "
-    "interval, number of decisions.",
+    "interval, number of decisions. Of a sweep: of all cells of the condition in which models met others.",
     "population_by_round": f"Each model's share of the seats over the rounds. {_BARS}",
     "outcome_shares": f"Outcomes of the matches as each agent sees them: its own action, then its co-player's. {_BARS}",
     "scores": f"Points so far, mean of a model's agents. {_BARS}",

@@ -131,19 +131,15 @@ def _words(
 
 
 def _met(cells: Sequence[Cell]) -> dict[str, list[Decision]]:
-    """Condition → decisions of all its cells, for conditions under which models met others.
+    """Condition → decisions of its cells in which models met others; a cell of one model would only swell a diagonal.
 
     Replicates of one number are one unit, whatever cell they are in: cells of a sweep share their seeds.
     """
     found: defaultdict[str, list[Decision]] = defaultdict(list)
     for cell in cells:
-        found[cell.config.condition.name] += cell.decisions
-    crossed = {
-        name: own
-        for name, own in found.items()
-        if any(d.coplayer_agent_model not in (None, d.agent_model) for d in own)
-    }
-    return crossed if len(crossed) <= _MOST_MATRICES else {}
+        if any(d.coplayer_agent_model not in (None, d.agent_model) for d in cell.decisions):
+            found[cell.config.condition.name] += cell.decisions
+    return found if len(found) <= _MOST_MATRICES else {}
 
 
 def _design(cell: Cell) -> tuple[str, str, int]:
