@@ -48,7 +48,7 @@ _DATABASE_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished cell has to show."""
+    """What a finished cell has to show; its note is Markdown that stands first on the run's page."""
 
     summary: Mapping[str, Any]
     """The contract's summary.json."""
@@ -57,7 +57,6 @@ class Outcome:
     by_round_and_model: Mapping[str, Mapping[int, float | None]]
     artifacts: Sequence[Path]
     note: str = ""
-    """Markdown that stands first on the run's page."""
     """Files of the output directory, relative to it."""
 
 
