@@ -50,7 +50,7 @@ def test_every_report_of_a_cell_says_what_was_written(cell: Path) -> None:
         assert "What the agents wrote" in text
         assert "The agents wrote 16 strategies." in text
         assert "How alike strategies are" in text
-    assert "similarity map" in page
+    assert "Strategies as points" in page
     assert "&lt;b&gt;twins" in page
     assert "<b>twins" not in page + shown
     assert {path.suffix for path in (cell / "figures").glob("similarity_map.*")} == {".png", ".svg", ".pdf"}
@@ -116,4 +116,4 @@ def test_the_map_tells_who_wrote_and_what_followed(tmp_path: Path) -> None:
     filled = [np.size(each.get_facecolor()) > 0 for each in drawn]
     assert filled == [True, False, False]
     assert "25%" in figure.axes[0].get_title()
-    assert save({"similarity_map": figure}, tmp_path) == [tmp_path / "figures" / "similarity_map.png"]
+    assert save({"similarity_map": [figure]}, tmp_path) == [tmp_path / "figures" / "similarity_map.png"]
