@@ -107,12 +107,19 @@ def pooled_mean(values: Iterable[Sequence[float]], *, unit: str = "replicate", l
             empty units carry no information. Where all have as many
             it is the t interval of their means; where they do not, large units weigh more in error as in the mean.
     """
-    known = ([value for value in own if not math.isnan(value)] for own in values)
-    sums = [(math.fsum(own), len(own)) for own in known if own]
-    total, n = math.fsum(own for own, _ in sums), sum(size for _, size in sums)
+    known = [[value for value in own if not math.isnan(value)] for own in values]
+    return mean_of_sums([math.fsum(own) for own in known], [len(own) for own in known], unit=unit, level=level)
+
+
+def mean_of_sums(
+    sums: Sequence[float], counts: Sequence[int], *, unit: str = "replicate", level: float = 0.95
+) -> Estimate | None:
+    """The same from the sum and the number of each unit's values, shape (units,)."""
+    kept = [(own, size) for own, size in zip(sums, counts, strict=True) if size]
+    total, n = math.fsum(own for own, _ in kept), sum(size for _, size in kept)
     if not n:
         return None
-    without = [(total - own) / (n - size) if n > size else None for own, size in sums]
+    without = [(total - own) / (n - size) if n > size else None for own, size in kept]
     return jackknifed(total / n, without, n, level, f"t interval over {unit}s", unit=unit)
 
 
