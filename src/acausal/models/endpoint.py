@@ -15,9 +15,12 @@ import math
 import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from ssl import SSLContext
 from typing import Any, Protocol
 
 from aiohttp import ClientConnectorError, ClientOSError, ClientPayloadError, ServerDisconnectedError
+from httpx2 import create_ssl_context
 from openai import (
     APIConnectionError,
     APIError,
@@ -76,6 +79,12 @@ class Endpoint(Protocol):
         ...
 
 
+@cache
+def _certificates() -> SSLContext:
+    """Whom to trust: read once for all servers of a process, since it takes as long as a hundred small requests."""
+    return create_ssl_context()
+
+
 class HttpEndpoint:
     """An OpenAI-compatible server.
 
@@ -99,7 +108,7 @@ class HttpEndpoint:
             default_headers=dict(headers),
             max_retries=0,
             timeout=timeout_s,
-            http_client=DefaultAioHttpClient(),
+            http_client=DefaultAioHttpClient(verify=_certificates()),
         )
 
     async def complete(self, body: Mapping[str, Any]) -> Completion:
