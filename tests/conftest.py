@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
 
+import composing
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
-from acausal.config import conf_dir, from_hydra, register_schema
+from acausal.config import register_schema
 from acausal.schema import Config
 
 
@@ -40,17 +40,17 @@ def _the_environment_stays() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _schema() -> None:
     register_schema()
+    composing.read_yaml_once()
+    gc.freeze()  # what the libraries keep for good need not be looked through again in every collection
 
 
-@pytest.fixture
-def composed() -> Iterator[Callable[..., Config]]:
+@pytest.fixture(scope="session")
+def composed() -> Callable[..., Config]:
     """`composed("scenario=homogeneous", …)`: the checked configuration of a command line."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        yield lambda *overrides: from_hydra(compose("config", list(overrides)))
+    return composing.composed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted(composed: Callable[..., Config]) -> Callable[..., Config]:
     """The same, with personas in all slots: always_c in a, always_d in b, tit_for_tat in c."""
 
