@@ -6,12 +6,14 @@ import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import composing
 import pytest
 
 from acausal.config import register_schema
 from acausal.schema import Config
+from acausal.tracking import _client
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +65,16 @@ def scripted(composed: Callable[..., Config]) -> Callable[..., Config]:
         return composed(*slots, *kinds, *overrides)
 
     return configuration
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs, to be copied to where one is wanted: to make it takes seconds."""
+    path = tmp_path_factory.mktemp("empty_store") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        assert len(_client().search_experiments()) == 1  # MLflow's own
+    return path
 
 
 @pytest.fixture
