@@ -33,7 +33,7 @@ from acausal.models.ledger import FILE, lines_on_record
 from acausal.models.meter import GateReport
 from acausal.play.tournament import TournamentRecord
 from acausal.records import CheckRecord, Decision, Message, StrategyRecord
-from acausal.report.document import CellReport, write_report
+from acausal.report.document import CellReport, opening, write_report
 from acausal.report.figures import write_figures
 from acausal.report.gates import cell_gates
 from acausal.report.manifest import digests, environment
@@ -149,6 +149,7 @@ def tracked(directory: Path, results: Results) -> Outcome:
             and path.suffix != ".tmp"
             and not path.relative_to(directory).parts[0].startswith(REMADE)
         ],
+        note=opening(directory),
     )
 
 

@@ -14,7 +14,8 @@ from acausal.analysis.reasoning import judged_alike, relations
 from acausal.analysis.written import Written
 from acausal.progress import Tally
 from acausal.report.rows import dollars
-from acausal.report.text_tables import Table, Value, clipped, markdown, numbers_of_place, place_heads, relation_table
+from acausal.report.table_files import Value
+from acausal.report.text_tables import Table, clipped, markdown, numbers_of_place, place_heads, relation_table
 from acausal.report.text_tables import shown_relations as shown
 
 ENOUGH = 0.7

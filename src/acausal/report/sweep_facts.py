@@ -18,7 +18,8 @@ from acausal.game import Action
 from acausal.records import Decision
 from acausal.report.arms import Cell, Group, arms_of
 from acausal.report.contrasts import reading
-from acausal.report.figures_of_sweep import Grid, Mark
+from acausal.report.figure_files import Mark
+from acausal.report.figures_of_sweep import Grid
 from acausal.report.gates import Gate, sweep_gates, withdrawn
 from acausal.report.rows import interval, percent
 from acausal.stored import read_overrides

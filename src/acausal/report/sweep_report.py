@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from acausal import provenance
 from acausal.analysis.rates import cooperation_rate
 from acausal.design.arms import Question, differing, questions
+from acausal.records import Decision
 from acausal.report.arms import Cell
 from acausal.report.cell_tables import gates_table
 from acausal.report.document import figure_words, render
@@ -25,6 +27,8 @@ from acausal.report.table_files import INTERVAL, Table, interval_of, write_csv_t
 from acausal.report.tables import read_strategies
 from acausal.report.transcripts import MOST, Written, pack
 
+_MOST_MATRICES = 6
+"""Above this number of conditions the cells' own reports have the matrices of who met whom."""
 _CELL_FILES = ("calls.jsonl", "decisions.parquet", "summary.json")
 
 
@@ -36,7 +40,10 @@ def write_sweep_report(directory: Path, cells: Sequence[Cell], *, title: str, co
         command: What plays the sweep again.
     """
     facts = facts_of(cells)
-    figures = write_sweep_figures(directory, rate_marks(facts), effect_marks(facts), facts.grids)
+    calls = [summary.get("calls_by_model") or {} for summary in facts.summaries]
+    figures = write_sweep_figures(
+        directory, rate_marks(facts), effect_marks(facts), facts.grids, _met(facts.cells), calls
+    )
     tables = sweep_tables(facts)
     write_csv_tables(directory, tables)
     said = findings(facts)
@@ -121,6 +128,18 @@ def _words(
         if decisions > MOST
         else "",
     }
+
+
+def _met(cells: Sequence[Cell]) -> dict[str, list[Decision]]:
+    """Condition → decisions of its cells in which models met others; a cell of one model would only swell a diagonal.
+
+    Replicates of one number are one unit, whatever cell they are in: cells of a sweep share their seeds.
+    """
+    found: defaultdict[str, list[Decision]] = defaultdict(list)
+    for cell in cells:
+        if any(d.coplayer_agent_model not in (None, d.agent_model) for d in cell.decisions):
+            found[cell.config.condition.name] += cell.decisions
+    return found if len(found) <= _MOST_MATRICES else {}
 
 
 def _design(cell: Cell) -> tuple[str, str, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +14,11 @@ from acausal.analysis.phrases import ABOUT, Marker
 from acausal.analysis.reasoning import Relation, relations
 from acausal.analysis.similarity import SITUATIONS, Likeness, Profile, likenesses
 from acausal.analysis.written import Source, Written
+from acausal.report.claims import shown
 from acausal.report.corpus import Corpus
 from acausal.report.rows import percent
-from acausal.report.tables import write_text
+from acausal.report.table_files import Value, write_csv
 
-Value = str | int | float | None
 Table = tuple[Sequence[str], Sequence[Sequence[Value]]]
 """Heads and rows; fractions in [0, 1], None over nothing."""
 QUOTED = 160
@@ -153,16 +151,7 @@ def relation_table(related: Sequence[Relation]) -> Table:
 
 def write_tables(directory: Path, tables: Mapping[str, Table]) -> list[Path]:
     """Write `<name>.csv` for each table that has rows; what was written."""
-    written = []
-    for name, (head, rows) in tables.items():
-        path = directory / f"{name}.csv"
-        path.unlink(missing_ok=True)
-        if rows:
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([head, *rows])
-            write_text(path, text.getvalue())
-            written.append(path)
-    return written
+    return [path for name, (head, rows) in tables.items() if write_csv(path := directory / f"{name}.csv", head, rows)]
 
 
 _PLURAL = {Source.STRATEGY: "strategies", Source.REASONING: "reasonings", Source.REPLY: "replies"}
@@ -195,8 +184,8 @@ def _shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
             a.models,
             a.kind,
             a.round or "all",
-            _number(a.cosine),
-            _number(a.distance),
+            shown(a.cosine),
+            shown(a.distance),
             a.cosine.n if a.cosine else a.distance.n if a.distance else 0,
         ]
         for cell, a in alike
@@ -255,14 +244,6 @@ def _numbers(estimate: Estimate | None) -> list[Value]:
 
 def _share(estimate: Estimate | None) -> str:
     return NOTHING if estimate is None else f"{percent(estimate.value)} of {estimate.n}"
-
-
-def _number(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return NOTHING
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
 def _difference(relation: Relation) -> str:
