@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import composing
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
-from acausal.config import conf_dir, from_hydra, register_schema
+from acausal.config import register_schema
 from acausal.schema import Config
+from acausal.tracking import _client
 
 
 @pytest.fixture(autouse=True)
@@ -40,17 +42,17 @@ def _the_environment_stays() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _schema() -> None:
     register_schema()
+    composing.read_yaml_once()
+    gc.freeze()  # what the libraries keep for good need not be looked through again in every collection
 
 
-@pytest.fixture
-def composed() -> Iterator[Callable[..., Config]]:
+@pytest.fixture(scope="session")
+def composed() -> Callable[..., Config]:
     """`composed("scenario=homogeneous", …)`: the checked configuration of a command line."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        yield lambda *overrides: from_hydra(compose("config", list(overrides)))
+    return composing.composed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted(composed: Callable[..., Config]) -> Callable[..., Config]:
     """The same, with personas in all slots: always_c in a, always_d in b, tit_for_tat in c."""
 
@@ -63,6 +65,16 @@ def scripted(composed: Callable[..., Config]) -> Callable[..., Config]:
         return composed(*slots, *kinds, *overrides)
 
     return configuration
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs, to be copied to where one is wanted: to make it takes seconds."""
+    path = tmp_path_factory.mktemp("empty_store") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        assert len(_client().search_experiments()) == 1  # MLflow's own
+    return path
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ _FORBID = """
 import runpy, socket, sys
 def hook(event, given):
     outside = event == "socket.__new__" and given[1] != socket.AF_UNIX or event == "socket.getaddrinfo"
-    if outside or event == "import" and given[0] == "mlflow":
+    if outside or event == "import" and given[0] in ("mlflow", "openai", "aiohttp"):
         raise RuntimeError(f"{event} {given}")
 sys.addaudithook(hook)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 OFFLINE = (sys.executable, "-c", _FORBID)
-"""Before the path of a script: it runs with every socket but the event loop's own pair, and MLflow, forbidden."""
+"""Before the path of a script: it runs with MLflow, the SDK and every socket but the loop's own pair forbidden."""
 
 
 def start(

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from composing import environment
 from rich.console import Console
 
 from acausal.experiment import Cell, run_cell
@@ -54,6 +56,11 @@ def served(settings: SimulatorSettings) -> Iterator[tuple[Process, Simulator]]:
 
 def composed(*overrides: str) -> Config:
     """The configuration of a command line, whose base URL is still to be set."""
+    return deepcopy(_composed(overrides, environment()))
+
+
+@cache
+def _composed(overrides: tuple[str, ...], told: tuple[tuple[str, str | None], ...]) -> Config:
     return compose_cell([*UNPACED, *overrides])
 
 

@@ -50,6 +50,7 @@ LAYERS = [
 ]
 FENCES = {
     "openai": ["models"],
+    "httpx2": ["models"],
     "aiolimiter": ["models"],
     "tenacity": ["models"],
     "aiohttp": ["models"],

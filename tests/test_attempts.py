@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from laboratory import chat
 
 from acausal.errors import ModelError, ModelUnavailable
-from acausal.models.endpoint import Completion, HttpEndpoint
+from acausal.models.completion import Completion
+from acausal.models.endpoint import HttpEndpoint
 from acausal.models.faults import FAULTS, Fault
 from acausal.models.limits import Dials, Gate, Passage
 from acausal.models.retry import Effort

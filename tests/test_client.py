@@ -26,8 +26,9 @@ from acausal.errors import (
     ModelUnavailable,
 )
 from acausal.models.client import Client
+from acausal.models.completion import read_completion
 from acausal.models.connect import connect
-from acausal.models.endpoint import HttpEndpoint, read_completion
+from acausal.models.endpoint import HttpEndpoint
 from acausal.models.faults import Fault
 from acausal.models.ledger import Ledger
 from acausal.models.retry import TEMPORARY

@@ -26,8 +26,8 @@ from acausal.errors import ConfigError
 from acausal.experiment import Cell, run_cell
 from acausal.game import Action
 from acausal.models.body import PERCENTAGE, chat_body
+from acausal.models.completion import read_completion
 from acausal.models.connect import connect
-from acausal.models.endpoint import read_completion
 from acausal.models.faults import Fault
 from acausal.models.ledger import lines_on_record
 from acausal.models.simulator import SimulatorSettings, running

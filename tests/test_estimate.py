@@ -53,6 +53,7 @@ CELLS = [
     [*NINE, "matching=self_play"],
     [*NINE, "matching=strangers", "protocol=direct"],
 ]
+pytestmark = pytest.mark.usefixtures("without_figures")
 PLAYED_CELLS = pytest.mark.parametrize("overrides", CELLS, ids=" ".join)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -35,14 +36,20 @@ def tree(directory: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture
-def cell(tmp_path: Path, scripted: Callable[..., Config]) -> Played:
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory, scripted: Callable[..., Config]) -> Played:
     """A small cell that has ended, with its own configuration beside it."""
     config = scripted("scenario=mixed_5_5", "num_agents=4", "scenario.model_distribution={a: 2, b: 2}", "num_rounds=1")
     with Process() as process:
-        done = played(config, tmp_path / "cell", process)
+        done = played(config, tmp_path_factory.mktemp("ended") / "cell", process)
     keep(done.directory, flat_tree(config), [])
     return done
+
+
+@pytest.fixture
+def cell(tmp_path: Path, ended: Played) -> Played:
+    """A copy of it, for one test to do with what it likes."""
+    return replace(ended, directory=shutil.copytree(ended.directory, tmp_path / "cell"))
 
 
 @pytest.fixture(scope="module")

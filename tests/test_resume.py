@@ -186,7 +186,8 @@ def test_more_replicates_are_remembered_by_the_directory(tmp_path: Path) -> None
     assert "tables that differ from those on disk, which are kept: decisions.parquet, " in err
 
 
-def test_a_resumed_sweep_hangs_under_its_own_parent(tmp_path: Path) -> None:
+def test_a_resumed_sweep_hangs_under_its_own_parent(tmp_path: Path, empty_store: Path) -> None:
+    shutil.copy(empty_store, tmp_path)
     arguments = ["-m", "scenario=homogeneous,mixed_5_5", *SCRIPTED, "tracking.enabled=true", "budget.calls=50"]
     assert run([*arguments, "hydra.sweep.dir=s"], tmp_path)[0] == 2
     parent = json.loads((tmp_path / "s" / "tracking.json").read_text())["run_id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,7 +84,10 @@ def test_an_unreadable_dotenv_is_named(tmp_path: Path) -> None:
     assert ".env cannot be read: it is not UTF-8 text" in err
 
 
-def test_a_key_from_dotenv_is_used_and_found_in_no_byte(tmp_path: Path, openrouter: Simulator) -> None:
+def test_a_key_from_dotenv_is_used_and_found_in_no_byte(
+    tmp_path: Path, empty_store: Path, openrouter: Simulator
+) -> None:
+    shutil.copy(empty_store, tmp_path)
     (tmp_path / ".env").write_text(f"OPENROUTER_API_KEY={KEY}\n")
     arguments = [*OPENROUTER, "hydra.run.dir=o", "hydra.verbose=true", "tracking.enabled=true"]
     code, out, err = run(arguments, tmp_path, OPENROUTER_BASE_URL=openrouter.base_url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,9 +61,10 @@ OUTCOME = Outcome(
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory with its own default store; made once, since a new database takes seconds."""
+def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Path]:
+    """A directory with its own default store."""
     folder = tmp_path_factory.mktemp("store")
+    shutil.copy(empty_store, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(folder)
@@ -196,8 +198,9 @@ def test_a_run_goes_on_as_running_and_ends_as_told(store: Path) -> None:
     assert states == ["RUNNING", "KILLED", "RUNNING", "FAILED", "RUNNING", "FINISHED"]
 
 
-def test_another_store_gets_a_run_of_its_own(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_store_gets_a_run_of_its_own(store: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = logged(store / "moved")
+    shutil.copy(empty_store, store / "other.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store / 'other.db'}")
     assert logged(store / "moved").info.run_id != first.info.run_id
 
@@ -390,7 +393,7 @@ def test_no_credentials_are_shown_however_they_are_written(
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
-    """A tracking server of its own over a new store."""
+    """A tracking server of its own over the store of a directory."""
     with no_server() as address:
         host, port = address.split(":")
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", port, "--workers", "1"]
@@ -413,8 +416,9 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_a_server_gets_everything_and_its_password_is_kept_nowhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.copy(empty_store, tmp_path)
     with mlflow_server(tmp_path) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:hunter2@{address}")
         first = logged(tmp_path / "cell")

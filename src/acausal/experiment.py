@@ -23,8 +23,8 @@ from acausal.config import check_keys, flat_config, identity
 from acausal.design.lint import lint
 from acausal.errors import AcausalError, Interrupted
 from acausal.models.client import Client
+from acausal.models.completion import Endpoint
 from acausal.models.connect import connect
-from acausal.models.endpoint import Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.meter import GateReport
 from acausal.models.preflight import inspect

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from acausal.design.arms import Question, alike, questions, variants_to_read
 from acausal.design.checks import questions_to_read
@@ -71,17 +72,18 @@ def lint(config: Config) -> None:
     Raises:
         ConfigError: The first leak: rule, sentence, where it stands, cure.
     """
+    declared = _declared(config)
     for paraphrase, variant in variants_to_read(config):
         told = Prompts(config, paraphrase, variant).disclosure
         for number in re.finditer(rf"(?<![\w.]){_NUMBER}(?!\w)", _without_labels(variant, told)):
-            if float(number[0]) not in _declared(config) | {config.num_agents, config.num_agents - 1}:
+            if float(number[0]) not in declared | {config.num_agents, config.num_agents - 1}:
                 raise ConfigError(
                     f"condition {config.condition.name!r} leaks: the number {number[0]} is declared nowhere, in "
                     f"{told!r} (disclosure, paraphrase {paraphrase}); take it out, or render it from the "
                     "configuration"
                 )
         for question in (*questions(config, paraphrase, variant), *questions_to_read(config, paraphrase, variant)):
-            for leak in _leaks(config, question):
+            for leak in _leaks(config, question, declared):
                 raise ConfigError(
                     f"condition {config.condition.name!r} leaks: {leak.rule}, in {leak.sentence!r} "
                     f"({question.title}, paraphrase {paraphrase}); {leak.cure}"
@@ -108,13 +110,15 @@ def lint_arms(cells: Sequence[tuple[str, Config]]) -> None:
         )
 
 
-def _leaks(config: Config, question: Question) -> Iterator[Leak]:
+def _leaks(config: Config, question: Question, numbers: Set[float]) -> Iterator[Leak]:
+    told = topics(config) | _shown(config, question)
+    numbers = numbers | (_measured(question.past) if _shown(config, question) else set())
     for message in question.messages:
         for sentence in filter(None, map(str.strip, _SENTENCE_END.split(message.content))):
             yield from _holes(sentence)
-            declared = topics(config) | _shown(config, question) | _asked_for(config, question, sentence)
+            declared = told | _asked_for(config, question, sentence)
             yield from _undeclared_words(declared, question, _without_labels(question.variant, sentence))
-            yield from _undeclared_numbers(config, question, sentence)
+            yield from _undeclared_numbers(config, numbers, sentence)
     yield from _payoffs(config, question)
     yield from _labels(question)
 
@@ -126,14 +130,21 @@ def _holes(sentence: str) -> Iterator[Leak]:
 
 
 def _undeclared_words(declared: frozenset[Topic], question: Question, sentence: str) -> Iterator[Leak]:
-    for topic, words in _WORDS.items():
-        if topic not in declared and (found := words.search(sentence)):
+    for topic, word in _told(sentence):
+        if topic not in declared:
             cure = (
                 f"take it out, or declare it: condition.discloses=[{topic.name}]"
                 if topic is not Topic.statistics or question.round > 1
                 else "take it out: before round 2 nothing is measured"
             )
-            yield Leak(f"{found[0]!r} tells of {topic.name}, which is not declared", sentence, cure)
+            yield Leak(f"{word!r} tells of {topic.name}, which is not declared", sentence, cure)
+
+
+@lru_cache(maxsize=4096)
+def _told(sentence: str) -> tuple[tuple[Topic, str], ...]:
+    """The topics that a sentence tells of, each with its first word; most sentences stand in many a prompt."""
+    found = ((topic, words.search(sentence)) for topic, words in _WORDS.items())
+    return tuple((topic, word[0]) for topic, word in found if word)
 
 
 def _shown(config: Config, question: Question) -> frozenset[Topic]:
@@ -149,8 +160,7 @@ def _asked_for(config: Config, question: Question, sentence: str) -> frozenset[T
     return frozenset({Topic.statistics} if asks_for_percent else ())
 
 
-def _undeclared_numbers(config: Config, question: Question, sentence: str) -> Iterator[Leak]:
-    declared = _declared(config) | (_measured(question.past) if _shown(config, question) else set())
+def _undeclared_numbers(config: Config, declared: Set[float], sentence: str) -> Iterator[Leak]:
     for kind, pattern in (("share", _SHARE), ("payoff", _POINTS)):
         for found in pattern.finditer(sentence):
             if float(found[1]) not in declared:
@@ -198,6 +208,7 @@ def _measured(past: tuple[PastRound, ...]) -> set[float]:
 def _payoffs(config: Config, question: Question) -> Iterator[Leak]:
     """The rows of the payoff table against the matrix in force."""
     actions = {label.casefold(): action for action, label in question.variant.labels.items()}
+    payoffs = config.payoffs
     for message in question.messages:
         for row in _ROW.finditer(message.content):
             own, other = actions.get(row[1].casefold()), actions.get(_EVERYBODY.sub("", row[2]).casefold())
@@ -205,8 +216,8 @@ def _payoffs(config: Config, question: Question) -> Iterator[Leak]:
                 yield Leak("a row of the payoffs names no label", row[0], "write {{ cooperate }} and {{ defect }}")
             elif config.public_goods is not None and not _EVERYBODY.match(row[2]):
                 yield Leak("a row of a game of all names one other", row[0], "drop the cover, which is told for pairs")
-            elif abs(float(row[3]) - config.payoffs.payoff(own, other)) > 1e-5 * abs(float(row[3])):
-                number = f"{config.payoffs.payoff(own, other):g}"
+            elif abs(float(row[3]) - payoffs.payoff(own, other)) > 1e-5 * abs(float(row[3])):
+                number = f"{payoffs.payoff(own, other):g}"
                 cure = "render it from the matrix, e.g. {{ points(reward) }}"
                 yield Leak(f"a payoff contradicts the matrix, which says {number}", row[0], cure)
 

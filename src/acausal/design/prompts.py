@@ -64,7 +64,7 @@ class Prompts:
     """
 
     def __init__(self, config: Config, paraphrase: int = 1, variant: Variant | None = None) -> None:
-        condition = config.condition
+        condition, payoffs = config.condition, config.payoffs
         self._config = config
         self.paraphrase = paraphrase
         self.variant = variants(config)[0] if variant is None else variant
@@ -79,7 +79,7 @@ class Prompts:
             "options": list(self.labels.values()),
             "payoff_rows": _payoff_rows(config, self.variant),
             "words_are_single": not any(" " in label for label in self.labels.values()),
-            **{name: getattr(config.payoffs, name) for name in NAMES.values()},
+            **{name: getattr(payoffs, name) for name in NAMES.values()},
             "points": points,
             "percent": percent,
             "number": number,
@@ -233,9 +233,9 @@ def _words_of_its_own(config: Config) -> dict[str, float]:
 
 def _payoff_rows(config: Config, variant: Variant) -> list[dict[str, object]]:
     """The payoff table as an agent reads it: its own label, the other's, its points; the order is the variant's."""
-    first = variant.payoff_order
+    first, payoffs = variant.payoff_order, config.payoffs
     return [
-        {"own": variant.labels[own], "other": variant.labels[other], "points": config.payoffs.payoff(own, other)}
+        {"own": variant.labels[own], "other": variant.labels[other], "points": payoffs.payoff(own, other)}
         for own in (first, first.other)
         for other in (first, first.other)
     ]

