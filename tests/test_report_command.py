@@ -15,7 +15,8 @@ from program import run
 from acausal.cli import _main
 from acausal.process import Process
 from acausal.report.arms import cells_of
-from acausal.report.sweep_facts import effect_marks, facts_of, findings, rate_marks
+from acausal.report.sweep_facts import effect_marks, facts_of, rate_marks
+from acausal.report.sweep_findings import findings
 from acausal.schema import Config
 from acausal.status import ExitCode
 from acausal.stored import keep

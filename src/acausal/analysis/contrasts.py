@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from acausal.analysis.inference import half_width
 from acausal.analysis.rates import bounds
-from acausal.analysis.significance import Test, paired
+from acausal.analysis.significance import FEWEST_PAIRS, Test, paired
 from acausal.game import Action
 from acausal.records import Decision
 from acausal.treatment import Claim, Linkage
@@ -23,8 +23,6 @@ from acausal.treatment import Claim, Linkage
 Arm = tuple[Claim, Linkage]
 Weights = Mapping[Arm, Fraction]
 ONE_WORDING = "replicate of one wording"
-PILOT = 5
-"""Fewer units than this give an estimate and no test."""
 
 _I, _D, _SAME, _NOTHING = Claim.identical_copy, Claim.different_model, Claim.same_model, Claim.none
 
@@ -224,7 +222,7 @@ def mean_interval(
     n, value = len(values), float(sum(values) / len(values))
     if n == 1:
         return value, None, None, "one unit: no interval"
-    pilot = "" if n >= PILOT else f"pilot of {n} units, estimate only: "
+    pilot = "" if n >= FEWEST_PAIRS else f"pilot of {n} units, estimate only: "
     if len(set(values)) == 1:
         share = 1 - (1 - level) ** (1 / n)
         low, high = value - share * (value - least), value + share * (most - value)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import fmean
 
-from acausal.analysis.inference import Estimate, half_width, share
+from acausal.analysis.inference import Estimate, half_width, share, unit_mean
 from acausal.analysis.rates import grouped
 from acausal.game import Action
 from acausal.records import Decision
@@ -115,6 +115,14 @@ def gini_of_power(decisions: Iterable[Decision]) -> float | None:
     return _mean_gini(decisions, _powers)
 
 
+def gini_estimates(decisions: Sequence[Decision]) -> dict[str, Estimate | None]:
+    """`scores` and `power` → mean of the replicates' coefficients, with a t interval over replicates [gini1912]."""
+    return {
+        name: unit_mean(_ginis(decisions, values), unit="replicate")
+        for name, values in (("scores", _scores), ("power", _powers))
+    }
+
+
 def _scores(decisions: Sequence[Decision]) -> list[float]:
     if all(decision.payoff is None for decision in decisions):
         return []
@@ -127,9 +135,13 @@ def _powers(decisions: Sequence[Decision]) -> list[float]:
 
 
 def _mean_gini(decisions: Iterable[Decision], values: Callable[[Sequence[Decision]], list[float]]) -> float | None:
-    each = [gini(values(own)) for own in grouped(decisions, lambda d: d.replicate).values()]
-    defined = [value for value in each if value is not None]
+    defined = _ginis(decisions, values)
     return fmean(defined) if defined else None
+
+
+def _ginis(decisions: Iterable[Decision], values: Callable[[Sequence[Decision]], list[float]]) -> list[float]:
+    each = [gini(values(own)) for own in grouped(decisions, lambda d: d.replicate).values()]
+    return [value for value in each if value is not None]
 
 
 def both_sides(decisions: Iterable[Decision]) -> Iterator[tuple[Decision, Decision]]:

@@ -97,9 +97,15 @@ def first_line(gates: Iterable[Gate], *, marked: bool = False) -> str:
     failed = [gate for gate in gates if gate.verdict is Verdict.FAILED and gate.name in _WITHDRAW]
     if not failed:
         return ""
-    names = " and ".join(dict.fromkeys(gate.name for gate in failed))
+    names = listed(dict.fromkeys(gate.name for gate in failed))
     scope = "Not confirmed where it is marked" if marked else "Not confirmed"
     return f"{scope}: {names} failed. {failed[0].says}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def withdrawn(group: Group, checks: Sequence[Mapping[str, Any]] = ()) -> list[str]:

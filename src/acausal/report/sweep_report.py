@@ -20,7 +20,9 @@ from acausal.report.manifest import digests, environment
 from acausal.report.methods import OF_A_SWEEP
 from acausal.report.prompt_diff import against
 from acausal.report.rows import dollars, interval, percent
-from acausal.report.sweep_facts import Facts, effect_marks, facts_of, findings, rate_marks
+from acausal.report.sweep_facts import Facts, effect_marks, facts_of, rate_marks
+from acausal.report.sweep_findings import findings
+from acausal.report.sweep_sections import contrasts_table, detail_tables, sweep_lines, sweep_sections
 from acausal.report.table_files import INTERVAL, Table, interval_of, write_csv_tables
 from acausal.report.tables import read_strategies
 from acausal.report.transcripts import MOST, Written, pack
@@ -28,20 +30,25 @@ from acausal.report.transcripts import MOST, Written, pack
 _CELL_FILES = ("calls.jsonl", "decisions.parquet", "summary.json")
 
 
-def write_sweep_report(directory: Path, cells: Sequence[Cell], *, title: str, command: str) -> None:
+def write_sweep_report(
+    directory: Path, cells: Sequence[Cell], *, title: str, command: str, registered: Sequence[str] = ()
+) -> None:
     """Write everything into a directory.
 
     Args:
         cells: Finished ones, at least one, below it or anywhere else.
         command: What plays the sweep again.
+        registered: Whether a preregistration was followed, in a sentence, then a line for each deviation.
     """
-    facts = facts_of(cells)
+    facts = facts_of(cells, registered)
     figures = write_sweep_figures(directory, rate_marks(facts), effect_marks(facts), facts.grids)
-    tables = sweep_tables(facts)
-    write_csv_tables(directory, tables)
-    said = findings(facts)
-    render(directory, "sweep", _words(directory, facts, said, figures, title=title, command=command))
-    write_latex(directory, title, said, facts.gates, OF_A_SWEEP, tables, figures)
+    tables, lines = sweep_tables(facts), sweep_lines(facts)
+    write_csv_tables(directory, [*tables, *detail_tables(facts, lines)])
+    said, parts = findings(facts), sweep_sections(facts, lines)
+    words = _words(directory, facts, said, figures, title=title, command=command)
+    render(directory, "sweep", words | {"sections": parts})
+    warned = [words["warning"], *said] if words["warning"] else said
+    write_latex(directory, title, warned, facts.gates, OF_A_SWEEP, tables, figures)
 
 
 def sweep_tables(facts: Facts) -> list[Table]:
@@ -69,16 +76,7 @@ def sweep_tables(facts: Facts) -> list[Table]:
                 for arm, own in group.arms.items()
             ],
         ),
-        Table(
-            "contrasts",
-            "Contrasts of told identity and linkage",
-            ("model", "contrast", "value", "low", "high", "units", "unit", "worst", "best", "method"),
-            [
-                (model, key, c.value, c.low, c.high, c.units, c.unit, *(c.worst or (None, None)), c.method)
-                for model, found in facts.contrasts.items()
-                for key, c in found.items()
-            ],
-        ),
+        contrasts_table(facts),
         Table(
             "match_probability",
             "Cooperation by told match probability",
@@ -103,7 +101,6 @@ def _words(
         "figures": figure_words(directory, figures),
         "parts": facts.parts,
         "cells": [_row(directory, name, cell) for name, cell in zip(facts.titles, facts.cells, strict=True)],
-        "effects": _effects(facts),
         "arms": _arms(facts.cells),
         "methods": OF_A_SWEEP,
         "provenance": {
@@ -121,24 +118,6 @@ def _words(
         if decisions > MOST
         else "",
     }
-
-
-def _design(cell: Cell) -> tuple[str, str, int]:
-    return cell.config.scenario.name, cell.config.condition.name, cell.config.seed
-
-
-def _effects(facts: Facts) -> list[dict[str, str | int]]:
-    return [
-        {
-            "model": model,
-            "contrast": name,
-            "value": "no data" if each.value is None else f"{each.value:+.2f}",
-            "interval": "–" if each.low is None or each.high is None else f"{each.low:+.2f} to {each.high:+.2f}",
-            "units": each.units,
-        }
-        for model, found in facts.contrasts.items()
-        for name, each in found.items()
-    ]
 
 
 def _row(directory: Path, name: str, cell: Cell) -> dict[str, str | int]:
