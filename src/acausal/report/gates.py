@@ -82,7 +82,7 @@ def sweep_gates(
         _differs(shares[worst] if worst else {}, f"arms of {worst}" if worst else "arms"),
         *_room(controls),
         _mirror(groups),
-        *([gate for own in checks for gate in _asked(own)] or _asked(None)),
+        *_asked(_least_of(checks)),
         _truth(sum(false.values()), len(every), f" in {len(false)} of {len(cells)} cells"),
         _copies(every, by_cell=cells),
     ]
@@ -187,6 +187,18 @@ def _asked(checks: Mapping[str, Any] | None) -> list[Gate]:
             )
         )
     return gates
+
+
+def _least_of(checks: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Check → model → its least share over the cells that asked; None where one of them has no data."""
+    found: dict[str, dict[str, float | None]] = {}
+    for name in ("comprehension_by_model", "manipulation_by_model"):
+        least = found.setdefault(name, {})
+        for own in checks:
+            for model, share in (own.get(name) or {}).items():
+                so_far = least.get(model, share)
+                least[model] = None if share is None or so_far is None else min(share, so_far)
+    return found
 
 
 def _truth(false: int, total: int, where: str = "") -> Gate:

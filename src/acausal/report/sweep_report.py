@@ -95,7 +95,7 @@ def _words(
     commit = provenance.git_commit()
     return {
         "title": title,
-        "warning": first_line(facts.gates, marked=True),
+        "warning": first_line(facts.gates, marked=len(facts.evidence) > 1),
         "findings": said,
         "gates": facts.gates,
         "figures": figure_words(directory, figures),
