@@ -23,6 +23,7 @@ from acausal.report.estimates import ESTIMATES_HEAD, Line, estimates_table, show
 from acausal.report.figure_files import inline
 from acausal.report.game import game_sentences, outcome_rows
 from acausal.report.gates import Gate, first_line
+from acausal.report.kinship import own_kind_words
 from acausal.report.latex import write_latex
 from acausal.report.methods import OF_A_CELL
 from acausal.report.over_rounds import trend_rows, trend_section, trend_table
@@ -151,6 +152,10 @@ def findings(report: CellReport) -> list[str]:
         said.append(
             f"Between agents of the same model {percent(within.value)} of {within.n} cooperate ({certainty(within)}), "
             f"between agents of different models {percent(cross.value)} of {cross.n} ({certainty(cross)})."
+        )
+        said.append(
+            "That is no measure of recognition: it pools base rates and group sizes. Own kind minus others on first "
+            f"encounters, what each model does and attracts removed (E10): {own_kind_words(decisions)}."
         )
     missing = summary["decisions"] - rate.n
     if missing:

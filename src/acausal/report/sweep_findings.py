@@ -17,6 +17,7 @@ from acausal.report.claims import short_p, standing
 from acausal.report.contrasts import reading
 from acausal.report.figures_of_sweep import Grid
 from acausal.report.gates import listed, withdrawn
+from acausal.report.kinship import own_kind_words
 from acausal.report.over_rounds import trend_sentences
 from acausal.report.rows import interval, percent
 from acausal.report.sweep_facts import Facts
@@ -38,6 +39,7 @@ def findings(facts: Facts) -> list[str]:
     said += _readings(facts)
     said += seen_sentences(facts.evidence)
     said += [_switch(grid) for grid in facts.grids]
+    said += _own_kind(facts)
     said += trend_sentences(facts.cells, facts.titles)
     return said + list(facts.registered[:1])
 
@@ -128,6 +130,20 @@ def _readings(facts: Facts) -> list[str]:
     ]
 
 
+def _own_kind(facts: Facts) -> list[str]:
+    """E10 of the cells that mix models; the table has those beyond a few."""
+    mixed = [
+        f"{title} {own_kind_words(cell.decisions)}"
+        for title, cell in zip(facts.titles, facts.cells, strict=True)
+        if len({decision.agent_model for decision in cell.decisions}) > 1
+        and any(decision.coplayer_agent_model == decision.agent_model for decision in cell.decisions)
+    ]
+    if not mixed:
+        return []
+    head = "Own kind minus others on first encounters, what each model does and attracts removed (E10)"
+    return [f"{head}: {_some(mixed, '; ')}."]
+
+
 def _asked_most(facts: Facts, model: str) -> Group:
     """The part of the sweep from which a model's evidence is taken."""
     own = [group for group in facts.groups if group.model == model]
@@ -148,9 +164,9 @@ def _main(evidence: Evidence) -> str:
     return f" ({name} {signed(evidence.contrasts[name])}{'' if p is None else f', adjusted p {short_p(p)}'})"
 
 
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[str], between: str = ", ") -> str:
     more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return between.join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _counted(count: int, noun: str) -> str:
