@@ -14,9 +14,10 @@ from acausal.analysis.position import position_effects
 from acausal.analysis.rates import cooperation_rate, matrix
 from acausal.cli import _main
 from acausal.errors import ConfigError
-from acausal.game import Action, Payoffs
+from acausal.game import Action
 from acausal.records import Decision
-from acausal.report.foreign import Foreign, Reading, read_foreign
+from acausal.report.foreign import Foreign, read_foreign
+from acausal.report.mapping import Reading
 from acausal.report.tables import read_decisions, write_decisions
 
 
@@ -93,7 +94,7 @@ STAY = frozenset({"stay"})
 
 
 def match_rows(path: Path) -> Foreign:
-    reading = Reading(COLUMNS, STAY, frozenset({"leave"}), frozenset({"?"}), Payoffs())
+    reading = Reading(COLUMNS, STAY, frozenset({"leave"}), frozenset({"?"}), ("5", "3", "1", "0"))
     return read_foreign(games(path), reading)
 
 
@@ -124,11 +125,10 @@ def test_the_command_prints_rates_pairs_outcomes_payoffs_and_arms(
         *("--cooperate", "stay", "--defect", "leave", "--missing", "?", "--payoffs", "5,3,1,0"),
     )
     assert "8 decisions, 7 with an action; 2 replicates." in shown
-    assert "| gpt | all | 50.0 % | 0.0–100.0 % | 6 | 6 | 6 |" in shown
-    assert "| gpt | claude | 0.0 % |" in shown
-    assert "| CC | 33.3 % |" in shown
-    assert "| claude | 0.000 | – | 1 |" in shown
-    assert "Cooperation by arm" in shown
+    assert "| all | gpt | 6 | 6 | 50.0 % | 0.0–100.0 % | 6 | 2 |" in shown
+    assert "| all | gpt | claude | 0.0 % |" in shown
+    assert "| all | all models | CC | 33.3 % |" in shown
+    assert "| all | claude | 0.000 | – | 1 |" in shown
 
 
 def arms(path: Path) -> Path:
@@ -151,7 +151,7 @@ def test_without_replicates_there_is_no_interval_and_the_reader_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = said(capsys, table(tmp_path / "x.csv", "action", *"CCD"))
-    assert "| model | all | 66.7 % | – | 3 | 3 | 3 |" in shown
+    assert "| all | 66.7 % | – | 3 | 1 |" in shown
     assert "Map replicate to the column" in shown
 
 
@@ -173,7 +173,12 @@ def test_names_in_place_of_numbers_are_numbered_alike_for_agent_and_coplayer(tmp
 @pytest.mark.parametrize(
     ("head", "rows", "flags", "line"),
     [
-        ("choice", ["C"], [], "has no column 'action': name the one that holds it, e.g. --map action=choice"),
+        (
+            "choice",
+            ["C"],
+            [],
+            "no column 'action': name the one that holds it with --map action=COLUMN; it has choice",
+        ),
         (
             "choice",
             ["C"],
@@ -194,7 +199,12 @@ def test_names_in_place_of_numbers_are_numbered_alike_for_agent_and_coplayer(tmp
         ("action", [], [], "has no row: nothing to analyse"),
         ("action,model", ["C"], [], "row 1 of"),
         ("action", ["C"], ["--cooperate", "x", "--defect", "X"], "'x' is both --cooperate and --defect"),
-        ("action", ["C"], ["--payoffs", "5,3"], "--payoffs is '5,3': give four numbers in the order T,R,P,S"),
+        (
+            "action",
+            ["C"],
+            ["--payoffs", "5,3"],
+            "--payoffs is '5,3': give four numbers or columns in the order T,R,P,S",
+        ),
         ("action", ["C"], ["--payoffs", "1,2,3,4"], "needs temptation > reward > punishment > sucker"),
         ("action", ["C"], ["--save", "x.csv"], "--save is 'x.csv': give a file that ends in .parquet"),
     ],
@@ -213,7 +223,7 @@ def test_what_does_not_fit_is_one_line(
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [
-        ("x.txt", b"action", "ends in '.txt'"),
+        ("x.xlsx", b"action", "ends in '.xlsx'"),
         ("x.parquet", b"nothing", "is no table"),
         ("gone.csv", None, "cannot read"),
     ],

@@ -15,8 +15,10 @@ from program import run
 from acausal.cli import _main
 from acausal.process import Process
 from acausal.report.arms import cells_of
+from acausal.report.codebook import CODEBOOK
 from acausal.report.sweep_facts import effect_marks, facts_of, rate_marks
 from acausal.report.sweep_findings import findings
+from acausal.report.tables import CHECKS, DECISIONS, STRATEGIES
 from acausal.schema import Config
 from acausal.status import ExitCode
 from acausal.stored import keep
@@ -150,6 +152,18 @@ def test_an_output_for_one_directory_is_refused(cell: Played, capsys: pytest.Cap
     assert "--output is for several directories" in capsys.readouterr().err
 
 
+def test_every_exported_column_is_in_the_codebook(cell: Played, tmp_path: Path) -> None:
+    assert _main(["export", str(cell.directory), "-o", str(tmp_path / "out")]) == 0
+    book = pd.read_csv(tmp_path / "out" / "codebook.csv")
+    assert (book.meaning.str.len() > 3).all()
+    for file, own in book.groupby("file"):
+        assert own.column.tolist() == list(pd.read_csv(tmp_path / "out" / file).columns), file
+    assert {f"{path.stem}.csv" for path in (tmp_path / "out").iterdir()} == {*book.file, "codebook.csv"}
+    schemas = {"decisions": DECISIONS, "strategies": STRATEGIES, "checks": CHECKS}
+    for name, schema in schemas.items():
+        assert {*schema.names} <= CODEBOOK[name].keys(), f"{name} has columns that the codebook leaves out"
+
+
 def test_exported_decisions_are_those_of_the_run(cell: Played, tmp_path: Path) -> None:
     assert _main(["export", str(cell.directory), "-o", str(tmp_path / "out")]) == 0
     decisions = pd.read_csv(tmp_path / "out" / "decisions.csv")
@@ -157,6 +171,13 @@ def test_exported_decisions_are_those_of_the_run(cell: Played, tmp_path: Path) -
     assert decisions.counts.all()
     assert list(decisions.columns[:3]) == ["cell", "replicate", "round"]
     assert len(pd.read_csv(tmp_path / "out" / "strategies.csv")) == 4
+    (facts,) = pd.read_csv(tmp_path / "out" / "cells.csv").to_dict("records")
+    assert set(decisions.cell) == {facts["cell"]}
+    assert (facts["temptation"], facts["r_star"]) == (5, 5 / 7)
+    calls = pd.read_csv(tmp_path / "out" / "calls.csv")
+    assert len(calls) == cell.summary["calls"]
+    assert set(decisions.call_key) <= set(calls.key)
+    assert calls.tokens_in.sum() == cell.summary["tokens_in"]
     rounds = pd.read_csv(tmp_path / "out" / "rounds.csv")
     rates = rounds[rounds.quantity == "cooperation_rate_by_model"].set_index("of").value.astype(float)
     assert rates.to_dict() == cell.summary["cooperation_rate_by_model"]

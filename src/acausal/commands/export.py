@@ -9,10 +9,7 @@ from typing import Any
 
 from acausal.errors import ConfigError
 
-ABOUT = "write the records of cells and sweeps as tidy CSV, for R: a row per decision, strategy, round, check"
-_LONG = "rounds"
-"""The one table with maps in its cells: it becomes a row for each of their entries."""
-_TABLES = ("decisions", "strategies", "checks", _LONG)
+ABOUT = "write the records of cells and sweeps as tidy CSV, for R: a row per decision, strategy, round, check, call"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write one CSV for each kind of table, over all cells; its first columns say which cell a row is of.
+    """Write one CSV for each kind of table, over all cells, and a codebook of their columns.
 
     Returns:
         0.
@@ -30,8 +27,10 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ConfigError: There is no cell with a table below the directories.
     """
+    from acausal.report.codebook import CODEBOOK, HEAD, codebook_rows
+    from acausal.report.export import rows_of
     from acausal.report.table_files import as_csv
-    from acausal.report.tables import read_rows, write_text
+    from acausal.report.tables import write_text
     from acausal.report.terminal import short
 
     cells = sorted({table.parent for root in options.directories for table in root.rglob("decisions.parquet")})
@@ -39,46 +38,20 @@ def run(options: argparse.Namespace) -> int:
         named = ", ".join(map(str, options.directories))
         raise ConfigError(f"{named} holds no cell with decisions.parquet: name the directory of a run or a sweep")
     options.output.mkdir(parents=True, exist_ok=True)
-    for name in _TABLES:
-        head: dict[str, None] = {}
+    written: dict[str, list[str]] = {}
+    for name in CODEBOOK:
+        head: dict[str, None] = {"cell": None}
         rows: list[dict[str, Any]] = []
         for cell in cells:
-            path = cell / f"{name}.parquet"
-            if path.is_file():
-                columns, found = read_rows(path)
-                identity = {"cell": short(cell)}
-                for row in found:
-                    rows += _long(identity | row) if name == _LONG else [identity | row | _flags(row)]
-                head |= dict.fromkeys(["cell", *(columns if name != _LONG else _LONG_HEAD), *_flags_head(columns)])
+            for columns, row in rows_of(cell, name):
+                head |= dict.fromkeys(columns)
+                rows.append({"cell": short(cell)} | row)
         if rows:
-            write_text(
-                options.output / f"{name}.csv", as_csv(list(head), ([row.get(key) for key in head] for row in rows))
-            )
-            sys.stdout.write(f"{short(options.output / f'{name}.csv')}: {len(rows):,} rows\n")
+            path, written[name] = options.output / f"{name}.csv", list(head)
+            write_text(path, as_csv(written[name], ([row.get(key) for key in head] for row in rows)))
+            sys.stdout.write(f"{short(path)}: {len(rows):,} rows\n")
+    codebook = codebook_rows(written)
+    write_text(options.output / "codebook.csv", as_csv(HEAD, codebook))
+    sys.stdout.write(f"{short(options.output / 'codebook.csv')}: {len(codebook)} columns\n")
+    sys.stdout.write(f'In R: read.csv("{short(options.output / "decisions.csv")}", na.strings = "")\n')
     return 0
-
-
-_LONG_HEAD = ("replicate", "round", "quantity", "of", "value")
-
-
-def _long(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """A round as a row for each number: the quantity, the model or agent it is of, and its value."""
-    place = {key: row[key] for key in ("cell", "replicate", "round")}
-    found = []
-    for key, value in row.items():
-        if key not in place:
-            entries = value if isinstance(value, list) else [(None, value)]
-            found += [place | {"quantity": key, "of": of, "value": number} for of, number in entries]
-    return found
-
-
-def _flags_head(columns: list[str]) -> list[str]:
-    return ["cooperates", "counts"] if "action" in columns else []
-
-
-def _flags(row: dict[str, Any]) -> dict[str, Any]:
-    """What every analysis starts from: does it cooperate (1, 0, or missing), does it count."""
-    if "action" not in row:
-        return {}
-    counts = row["action"] is not None and not row["substituted"]
-    return {"cooperates": int(row["action"] == "COOPERATE") if row["action"] else None, "counts": counts}
