@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,35 @@ class Seen:
         """The decision shown, as text."""
         text = self.markup.partition('id="detail">')[2].partition("</div></div>")[0]
         return unescape(re.sub(r"<[^>]+>", "\n", text))
+
+
+_ASK = """
+<script>
+(async () => {
+  const answer = document.createElement("template"), found = document.getElementById("found");
+  const settled = () => new Promise((done) => setTimeout(done, 200));
+  // Not by asking again and again: the browser's time is virtual, and polling would use it up.
+  const ready = new Promise((done) => new MutationObserver(done).observe(found, { childList: true }));
+  if (found.textContent.includes("JavaScript")) await ready;
+  answer.id = "answer";
+  answer.innerHTML = JSON.stringify(await (async () => { %s })());
+  document.body.append(answer);
+})();
+</script>
+"""
+
+
+def ask(page: Path, profile: Path, script: str, *, width: int = 1200) -> Any:
+    """What a script returns that runs in a copy of the page, once its transcripts are there.
+
+    Args:
+        script: Body of an asynchronous function; `await settled()` lets the page draw.
+    """
+    copy = page.with_name("asked.html")
+    copy.write_text(page.read_text(encoding="utf-8") + _ASK % script, encoding="utf-8")
+    seen = open_page(copy, profile, width=width)
+    assert seen.complaints == []
+    return json.loads(unescape(seen.markup.partition('<template id="answer">')[2].partition("</template>")[0]))
 
 
 def open_page(page: Path, profile: Path, *, fragment: str = "", width: int = 1200) -> Seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,9 @@ def test_a_sweep_reports_itself_when_it_ends(sweep: Path, tmp_path: Path) -> Non
     assert seen.complaints == []
     decisions = sum(len(pd.read_parquet(path)) for path in sweep.rglob("decisions.parquet"))
     assert seen.found == f"{decisions // 6} of {decisions} decisions"
-    assert seen.markup.count("<svg role=") == 2
+    drawn = re.findall(r"<svg role=\"img\" aria-label=\"([^\"]*)\"", seen.markup)
+    assert drawn[:2] == ["Effects", "Cooperation by arm and model"]
+    assert len(drawn) == 2 + 3, "and who met whom, of each condition"
     assert "identical" in seen.markup.partition("<ins>")[2].partition("</ins>")[0]
 
 

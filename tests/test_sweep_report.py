@@ -16,7 +16,7 @@ from acausal.report.arms import Cell
 from acausal.report.prompt_diff import against
 from acausal.report.sweep_facts import facts_of
 from acausal.report.sweep_findings import findings
-from acausal.report.sweep_report import sweep_tables
+from acausal.report.sweep_report import _met, sweep_tables
 from acausal.schema import Config, TrackingConfig
 from acausal.status import ExitCode
 from acausal.sweep import Plan, PlannedCell, Sweep
@@ -77,6 +77,13 @@ def test_a_grid_finds_where_cooperation_sets_in(tmp_path: Path, scripted: Compos
     assert grid.switch is not None
     assert (grid.switch.low, grid.switch.high) == (0.67, 0.77)
     assert "sets in at a told match probability of 0.7" in " ".join(findings(facts_of(cells)))
+
+
+def test_who_met_whom_is_of_cells_in_which_models_met_others(tmp_path: Path, scripted: Composed) -> None:
+    config = scripted("condition=control")
+    mixed, alone = play("CD", "DD", models=("m", "n")), play("CC", "CC", models=("m", "m"))
+    found = _met([cell(tmp_path / name, config, own) for name, own in (("0", mixed), ("1", alone))])
+    assert found == {"control": mixed}
 
 
 def test_the_prompts_of_two_arms_differ_where_they_differ(scripted: Composed) -> None:

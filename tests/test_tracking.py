@@ -55,6 +55,7 @@ OUTCOME = Outcome(
     by_round={1: 0.4, 2: None, 3: 0.6},
     by_round_and_model={"openai/gpt-4": {1: 0.3, 3: 0.5}},
     artifacts=[Path("summary.json"), Path("figures/a.png")],
+    note="50.0 % of 90 decisions cooperate.",
 )
 
 
@@ -146,6 +147,7 @@ def test_params_tags_metrics_and_artifacts_are_the_contracts(store: Path) -> Non
     assert metrics["decisions"] == 90
     assert metrics["cost_usd"] == 0.25
     assert not {"cooperation_rate/local/x", "cooperation_rate_within_model", "estimates"} & set(metrics)
+    assert run.data.tags["mlflow.note.content"] == OUTCOME.note
     names = {item.path for item in client().list_artifacts(run.info.run_id)}
     assert names == {"summary.json", "figures"}
     assert [item.path for item in client().list_artifacts(run.info.run_id, "figures")] == ["figures/a.png"]

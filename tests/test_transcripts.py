@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from browser import open_page
+from browser import ask, open_page
 from dsl import play
 from playing import Played, played
 from test_report import report
 
+import acausal.report
 from acausal.process import Process
 from acausal.records import Decision, Status, StrategyRecord
 from acausal.report.document import write_report
+from acausal.report.figure_files import COLOURS
 from acausal.report.transcripts import Written, pack, unpack
 from acausal.schema import Config
 
@@ -141,3 +144,89 @@ def test_what_a_model_wrote_is_shown_and_never_run(tmp_path: Path) -> None:
     assert seen.complaints == []
     assert "<title>taken" not in seen.markup
     assert HOSTILE in seen.detail
+
+
+@pytest.mark.slow
+def test_what_an_interaction_costs_does_not_grow_with_the_decisions(big_page: Path, tmp_path: Path) -> None:
+    small = page(tmp_path, [d for r in range(1, 6) for d in play("CCCCCCCCC?", "DDDDDDDDDD", replicate=r)], [])
+    script = """
+      const made = [];
+      let count = 0;
+      new MutationObserver((all) => all.forEach((each) => { count += each.addedNodes.length; }))
+        .observe(document.body, { childList: true, subtree: true });
+      const list = document.getElementById("list"), model = document.querySelector("select[name=model]");
+      const act = async (action) => {
+        const drawn = new Promise((done) => {
+          new MutationObserver(done).observe(document.getElementById("rows"), { childList: true });
+        });
+        count = 0;
+        action();
+        await drawn;
+        await settled();
+        made.push(count);
+      };
+      await act(() => { list.scrollTop = 0.5 * list.scrollHeight; });
+      await act(() => { model.value = "1"; model.dispatchEvent(new Event("input", { bubbles: true })); });
+      await act(() => list.dispatchEvent(new KeyboardEvent("keydown", { key: "End" })));
+      const chosen = document.getElementById(list.getAttribute("aria-activedescendant"));
+      return { made, nodes: document.querySelectorAll("*").length, last: chosen.textContent,
+               found: document.getElementById("found").textContent };
+    """
+    few, many = ask(small, tmp_path / "one", script), ask(big_page, tmp_path / "two", script)
+    assert (few["found"], many["found"]) == ("50 of 100 decisions", "5,000 of 10,000 decisions")
+    assert (few["last"], many["last"]) == ("5.10.12 → 1bDEFECT", "500.10.12 → 1bDEFECT"), "End leads to the last"
+    assert all(0 < cost < 200 for cost in many["made"])
+    assert max(many["made"]) < 1.5 * max(few["made"]), "nodes made by scrolling, filtering and a key"
+    # Only the filter by replicate names each of them.
+    assert many["nodes"] - few["nodes"] < 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [500, 1600])
+def test_a_page_never_scrolls_sideways_and_its_figures_are_seen(cell: Played, tmp_path: Path, width: int) -> None:
+    seen = ask(
+        cell.directory / "report.html",
+        tmp_path / "profile",
+        """
+        const page = document.documentElement, drawn = [...document.querySelectorAll("figure svg")];
+        const jumps = [...document.querySelectorAll("nav a")].map((each) => each.getAttribute("href").slice(1));
+        return { wide: page.scrollWidth, window: innerWidth,
+                 lost: jumps.filter((each) => !document.getElementById(each)),
+                 order: [...document.querySelectorAll("h1, h2")].map((each) => each.id || each.tagName),
+                 sizes: drawn.map((each) => each.getBoundingClientRect().width),
+                 names: drawn.map((each) => each.getAttribute("aria-label")),
+                 captions: drawn.map((each) => each.closest("figure").querySelector("figcaption").textContent) };
+        """,
+        width=width,
+    )
+    assert seen["wide"] <= seen["window"] == width
+    assert all(size > 300 for size in seen["sizes"])
+    assert all(text.startswith(name) for name, text in zip(seen["names"], seen["captions"], strict=True))
+    assert seen["lost"] == []
+    ordered = [name for name in seen["order"] if name in ("gates", "figures", "told", "methods", "origin")]
+    assert ordered == ["gates", "figures", "told", "methods", "origin"]
+    assert seen["order"][-1] == "transcripts"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_colour_of_a_figure_stands_out_from_the_page(scheme: str) -> None:
+    css = (Path(acausal.report.__file__).parent / "templates" / "page.css").read_text()
+    paper = {"light": "#ffffff", "dark": "#15191d"}[scheme]
+    dark = dict(re.findall(r"--mark-(\d): (#[0-9a-f]{6});", css))
+    assert len(dark) == len(COLOURS)
+    for number, colour in enumerate(COLOURS):
+        shown = colour if scheme == "light" else dark[str(number)]
+        # WCAG asks 3 of graphics; Okabe and Ito's yellow and light colours have less on white, and marks of their own.
+        assert contrast(shown, paper) > (2.2 if scheme == "light" else 5)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's ratio of luminances, at least 1."""
+    bright = sorted(_luminance(colour) for colour in (one, other))
+    return (bright[1] + 0.05) / (bright[0] + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

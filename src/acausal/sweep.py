@@ -168,9 +168,13 @@ class Sweep:
                 log.exception("the report of the sweep failed")
             _print(console, f"report   not written: {error}; again with: acausal report {short(self.directory)}")
             return None
+        from acausal.report.document import opening
+
         if artifacts:
             _print(console, f"report   {short(self.directory / 'report.html')}")
-        return Outcome(summary={}, by_round={}, by_round_and_model={}, artifacts=artifacts)
+        return Outcome(
+            summary={}, by_round={}, by_round_and_model={}, artifacts=artifacts, note=opening(self.directory)
+        )
 
     def _code(self, codes: Sequence[int]) -> ExitCode:
         if ExitCode.INTERRUPTED in codes:

@@ -48,7 +48,7 @@ _DATABASE_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished cell has to show."""
+    """What a finished cell has to show; its note is Markdown that stands first on the run's page."""
 
     summary: Mapping[str, Any]
     """The contract's summary.json."""
@@ -56,6 +56,7 @@ class Outcome:
     """Round → cooperation rate over all replicates."""
     by_round_and_model: Mapping[str, Mapping[int, float | None]]
     artifacts: Sequence[Path]
+    note: str = ""
     """Files of the output directory, relative to it."""
 
 
@@ -140,15 +141,15 @@ class Run:
         client.log_batch(self._run_id, params=fresh)  # which cuts it into as many requests as it takes
 
     def _finish(self, outcome: Outcome | None, status: str) -> None:
-        client = self._client
-        if client is None:
+        if (client := self._client) is None:
             return
         if outcome is not None:
             self._log_metrics(client, outcome)
+            client.set_tag(self._run_id, "mlflow.note.content", outcome.note)
         try:
             for path in outcome.artifacts if outcome is not None else ():
-                folder = path.parent.as_posix()
-                client.log_artifact(self._run_id, str(self.directory / path), folder if folder != "." else None)
+                where = path.parent.as_posix() if path.parent.name else None
+                client.log_artifact(self._run_id, str(self.directory / path), where)
         finally:  # files may live in another store than runs; without theirs, the run has ended all the same
             client.set_terminated(self._run_id, status=status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import fmean
@@ -46,11 +47,16 @@ def mean_payoff(decisions: Iterable[Decision], *, level: float = 0.95) -> Estima
 def mean_over(values: Sequence[Sequence[float]], *, level: float = 0.95) -> Estimate | None:
     """The mean of all values, with a t interval over the means of the replicates, shape (replicates, values)."""
     points = [own for own in values if own]
-    if not points:
+    return mean_of_sums([math.fsum(own) for own in points], [len(own) for own in points], level=level)
+
+
+def mean_of_sums(sums: Sequence[float], counts: Sequence[int], *, level: float = 0.95) -> Estimate | None:
+    """The same from the sum and the number of the values of each replicate, shape (replicates,)."""
+    if not sum(counts):
         return None
-    means = [fmean(own) for own in points]
-    every = [point for own in points for point in own]
-    value, n, clusters = fmean(every), len(every), len(means)
+    means = [total / count for total, count in zip(sums, counts, strict=True) if count]
+    n, clusters = sum(counts), len(means)
+    value = math.fsum(sums) / n
     if clusters == 1:
         return Estimate(value, None, None, n, 1, "one replicate: no interval")
     if max(means) - min(means) <= 1e-12 * max(map(abs, means)):

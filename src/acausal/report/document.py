@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from acausal.analysis.position import FLAGGED, agreement_by_model, p_cooperate_by_model, position_effects
 from acausal.analysis.rates import Shares, cooperation_rate, cross_model, legible_share, within_model
@@ -17,6 +17,7 @@ from acausal.elicitation import Elicit
 from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
+from acausal.report.captions import caption
 from acausal.report.cell_tables import cell_tables
 from acausal.report.checks import section
 from acausal.report.estimates import ESTIMATES_HEAD, Line, estimates_table, shown_rows
@@ -32,9 +33,12 @@ from acausal.report.rows import certainty, dollars, intention_to_treat, interval
 from acausal.report.sections import Section
 from acausal.report.table_files import Value, write_csv_tables
 from acausal.report.tables import write_text
+from acausal.report.text_section import NO_TEXTS, TextSection
 
 MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""
+_MOST_SAID = 5_000
+"""Letters of an opening that other programs are given."""
 _NOT_VARIED = "not varied"
 
 _LEGEND = (
@@ -93,13 +97,15 @@ class CellReport:
     """Of the manifest: name, bytes, SHA-256."""
     estimates: Sequence[Line] = ()
     """Every estimand for which the cell has data."""
+    texts: TextSection | None = None
+    """What the agents wrote; None where they wrote nothing."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:
     """Write report.md, report.html, report.tex and the CSV of every table; the page needs nothing beside it."""
     words = _words(report, directory)
     render(directory, "report", words)
-    tables = cell_tables(report.decisions, report.summary, report.gates)
+    tables = [*cell_tables(report.decisions, report.summary, report.gates), *(report.texts or NO_TEXTS).tables]
     trends = trend_table(trend_rows("", report.decisions))
     write_csv_tables(directory, [*tables, trends, estimates_table(report.estimates)])
     title = f"{report.scenario}, {report.condition}"
@@ -123,16 +129,22 @@ def render(directory: Path, template: str, words: Mapping[str, Any]) -> None:
         write_text(directory / f"report.{ending}", text)
 
 
+def opening(directory: Path) -> str:
+    """What report.md of a directory says before its first section, as Markdown; empty where there is none."""
+    path = directory / "report.md"
+    said = path.read_text(encoding="utf-8").partition("\n## ")[0] if path.is_file() else ""
+    return said.partition("\n")[2].strip()[:_MOST_SAID]
+
+
 def figure_words(directory: Path, figures: Sequence[Path]) -> list[dict[str, Any]]:
-    """Each figure for the templates: title, link, and its drawing as markup of ours."""
-    return [
-        {
-            "title": path.stem.replace("_", " "),
-            "link": path.relative_to(directory).as_posix(),
-            "drawing": Markup(inline(path.with_suffix(".svg").read_text(encoding="utf-8"), path.stem)),
-        }
-        for path in figures
-    ]
+    """Each figure for the templates: title, caption, link, and its drawing as markup of ours."""
+    words = []
+    for path in figures:
+        said = caption(path.stem)
+        drawing = inline(path.with_suffix(".svg").read_text(encoding="utf-8"), path.stem, escape(said.title))
+        link = path.relative_to(directory).as_posix()
+        words.append({"title": said.title, "caption": said.text, "link": link, "drawing": Markup(drawing)})
+    return words
 
 
 def findings(report: CellReport) -> list[str]:
@@ -235,6 +247,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             for row in rate_rows(report.decisions)
         ],
         "checks": section(summary),
+        "texts": report.texts,
         "positions": _positions(report.decisions),
         "flagged": f"{FLAGGED * 100:g}",
         "shares": [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from acausal.analysis.inference import Estimate
 from acausal.analysis.outcomes import outcome_shares
 from acausal.analysis.outcomes import trajectories as paths
 from acausal.records import Decision
-from acausal.report.figure_files import COLOURS, DASHES, MARKERS, blank, distances, round_ticks
+from acausal.report.figure_files import COLOURS, MARKERS, WIDE, Mark, blank
+from acausal.report.figure_lines import over_rounds
 from acausal.report.rows import dollars
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _SHORTEST_S = 0.01
 """Below this latency nothing was asked outside the program."""
-_MOST_LINES = 6
-"""Above this number of models lines hide each other, and only the widest apart would be read."""
+_STILL = 1e-9
+"""Power that varies by no more is the same for all."""
 
 
 def outcomes(decisions: Sequence[Decision]) -> Figure | None:
@@ -27,12 +27,14 @@ def outcomes(decisions: Sequence[Decision]) -> Figure | None:
     shares = {name: share for name, share in outcome_shares(decisions).items() if share is not None}
     if not shares:
         return None
-    figure, axes = blank(7.2, 2.6)
+    figure, axes = blank(WIDE, 2.4)
     for row, share in enumerate(shares.values()):
-        bar = distances(share)
-        axes.barh(row, 100 * share.value, color=COLOURS[row], alpha=0.35, height=0.6)
-        drawn = [[bar[0]], [bar[1]]] if share.low is not None else None
-        axes.errorbar(100 * share.value, row, xerr=drawn, color=COLOURS[row], marker=MARKERS[row], capsize=3)
+        mark, colour = Mark.of(share, 100), COLOURS[row]
+        face = colour if mark.bar is not None else "none"
+        axes.barh(row, mark.value, color=colour, alpha=0.35, height=0.6)
+        axes.errorbar(
+            mark.value, row, xerr=mark.bar, color=colour, marker=MARKERS[row], markerfacecolor=face, capsize=3
+        )
     words = {"CC": "both cooperate", "CD": "only the agent", "DC": "only the co-player", "DD": "both defect"}
     axes.set_yticks(range(len(shares)), [f"{words[name]} ({name})" for name in shares])
     axes.invert_yaxis()
@@ -41,46 +43,16 @@ def outcomes(decisions: Sequence[Decision]) -> Figure | None:
     return figure
 
 
-def trajectories(decisions: Sequence[Decision]) -> Figure | None:
-    """Points so far and power by round and model; None of a single round, which has no path."""
+def trajectories(decisions: Sequence[Decision]) -> dict[str, list[Figure]]:
+    """Points so far, and power where it varies, by round and model; of a single round, which has no path, none."""
     if len({decision.round for decision in decisions}) < 2:
-        return None
+        return {}
     found = paths(decisions)
     powers = [each.value for rounds in found["power"].values() for each in rounds.values() if each is not None]
-    drawn = {"points so far, mean of agents": found["score"]}
-    if max(powers) - min(powers) > 1e-9:
-        drawn["power, mean of agents"] = found["power"]
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 3.8), layout="constrained")
-    for number, (quantity, series) in enumerate(drawn.items(), start=1):
-        axes = figure.add_subplot(1, len(drawn), number)
-        _paths(axes, series)
-        axes.set(xlabel="round", ylabel=quantity)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=1 if len(labels) < 4 else 2)
-    return figure
-
-
-def _paths(axes: Axes, series: Mapping[str, Mapping[int, Estimate | None]]) -> None:
-    last = 1
-    for number, (model, rounds) in enumerate(series.items()):
-        known = {round_: each for round_, each in rounds.items() if each is not None}
-        bars = [distances(each, 1) for each in known.values()]
-        barred = len(series) <= _MOST_LINES and any(each.low is not None for each in known.values())
-        axes.errorbar(
-            [round_ + 0.04 * (number - (len(series) - 1) / 2) for round_ in known],
-            [each.value for each in known.values()],
-            yerr=list(zip(*bars, strict=True)) if barred else None,
-            label=model,
-            color=COLOURS[number % len(COLOURS)],
-            marker=MARKERS[number % len(MARKERS)],
-            linestyle=DASHES[number % len(DASHES)],
-            capsize=3,
-        )
-        last = max(last, *known, 1)
-    axes.set_xticks(round_ticks(last))
-    axes.grid(axis="y", alpha=0.3)
+    drawn = {"scores": over_rounds(found["score"], "points so far, mean of agents", scale=1)}
+    if max(powers) - min(powers) > _STILL:
+        drawn["power"] = over_rounds(found["power"], "power, mean of agents", scale=1)
+    return drawn
 
 
 def latency_and_cost(calls: Mapping[str, Mapping[str, Any]]) -> Figure | None:
@@ -91,25 +63,32 @@ def latency_and_cost(calls: Mapping[str, Mapping[str, Any]]) -> Figure | None:
     timed = {model: own for model, own in calls.items() if own["latency_p50_s"] is not None}
     if not any(own["latency_p95_s"] >= _SHORTEST_S or own["cost_usd"] for own in timed.values()):
         return None
+    priced = any(own["cost_usd"] != 0 for own in timed.values())
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 1.4 + 0.42 * len(timed)), layout="constrained")
-    latency, cost = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    figure = Figure(figsize=(WIDE, 0.8 + 0.3 * len(timed)), layout="constrained")
+    latency, *others = figure.subplots(1, 1 + priced, sharey=True, squeeze=False, width_ratios=(3, 2)[: 1 + priced])[0]
     for row, own in enumerate(timed.values()):
-        colour = COLOURS[row % len(COLOURS)]
         middle, far = own["latency_p50_s"], own["latency_p95_s"]
-        latency.errorbar(middle, row, xerr=[[0], [far - middle]], color=colour, marker=MARKERS[row % 10], capsize=3)
-        usd = own["cost_usd"]
-        if usd is None:
-            cost.text(0.02, row, "unknown", va="center", transform=cost.get_yaxis_transform())
-        else:
-            cost.barh(row, usd, color=colour, alpha=0.5, height=0.6)
-            cost.text(usd, row, f" {dollars(usd)}", va="center")
-    latency.set_yticks(range(len(timed)), list(timed))
-    latency.invert_yaxis()
+        bar = [[0], [max(0.0, far - middle)]]
+        latency.errorbar(middle, row, xerr=bar, color=COLOURS[0], marker="o", capsize=3)
+    latency.set_yticks(range(len(timed)), list(timed), fontsize=8)
+    latency.set_ylim(len(timed) - 0.4, -0.6)
     latency.set(xlabel="latency: median, 95th percentile (s)")
     latency.set_xlim(left=0)
-    cost.set(xlabel="all calls (USD)")
-    cost.set_xlim(0, 1.4 * max([own["cost_usd"] or 0 for own in timed.values()] + [1e-6]))
     latency.grid(axis="x", alpha=0.3)
+    for axes in others:
+        _costs(axes, [own["cost_usd"] for own in timed.values()])
     return figure
+
+
+def _costs(axes: Axes, costs: Sequence[float | None]) -> None:
+    for row, usd in enumerate(costs):
+        if usd is None:
+            axes.text(0.02, row, "unknown", va="center", fontsize=8, transform=axes.get_yaxis_transform())
+        else:
+            axes.barh(row, usd, color=COLOURS[1], alpha=0.5, height=0.6)
+            axes.text(usd, row, f" {dollars(usd)}", va="center", fontsize=8)
+    axes.set(xlabel="all calls (USD)")
+    axes.set_xlim(0, 1.5 * max([usd or 0 for usd in costs] + [1e-6]))
+    axes.locator_params(axis="x", nbins=4)

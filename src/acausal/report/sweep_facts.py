@@ -18,7 +18,8 @@ from acausal.game import Action
 from acausal.records import Decision
 from acausal.report.arms import Cell, Group, arms_of
 from acausal.report.evidence import evidence_of
-from acausal.report.figures_of_sweep import Grid, Mark
+from acausal.report.figure_files import Mark
+from acausal.report.figures_of_sweep import Grid
 from acausal.report.gates import Gate, sweep_gates
 from acausal.stored import read_overrides
 from acausal.treatment import Linkage

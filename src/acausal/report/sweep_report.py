@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from acausal import provenance
 from acausal.analysis.rates import cooperation_rate
 from acausal.design.arms import Question, differing, questions
+from acausal.records import Decision
 from acausal.report.arms import Cell
 from acausal.report.cell_tables import gates_table
 from acausal.report.document import figure_words, render
@@ -25,8 +27,11 @@ from acausal.report.sweep_findings import findings
 from acausal.report.sweep_sections import contrasts_table, detail_tables, sweep_lines, sweep_sections
 from acausal.report.table_files import INTERVAL, Table, interval_of, write_csv_tables
 from acausal.report.tables import read_strategies
+from acausal.report.text_section import NO_TEXTS, text_section
 from acausal.report.transcripts import MOST, Written, pack
 
+_MOST_MATRICES = 6
+"""Above this number of conditions the cells' own reports have the matrices of who met whom."""
 _CELL_FILES = ("calls.jsonl", "decisions.parquet", "summary.json")
 
 
@@ -41,12 +46,16 @@ def write_sweep_report(
         registered: Whether a preregistration was followed, in a sentence, then a line for each deviation.
     """
     facts = facts_of(cells, registered)
-    figures = write_sweep_figures(directory, rate_marks(facts), effect_marks(facts), facts.grids)
-    tables, lines = sweep_tables(facts), sweep_lines(facts)
+    texts = text_section(cells, directory) or NO_TEXTS
+    calls = [summary.get("calls_by_model") or {} for summary in facts.summaries]
+    figures = write_sweep_figures(
+        directory, rate_marks(facts), effect_marks(facts), facts.grids, _met(facts.cells), calls, texts.map
+    )
+    tables, lines = [*sweep_tables(facts), *texts.tables], sweep_lines(facts)
     write_csv_tables(directory, [*tables, *detail_tables(facts, lines)])
     said, parts = findings(facts), sweep_sections(facts, lines)
     words = _words(directory, facts, said, figures, title=title, command=command)
-    render(directory, "sweep", words | {"sections": parts})
+    render(directory, "sweep", words | {"sections": parts, "texts": texts if texts.sentences else None})
     warned = [words["warning"], *said] if words["warning"] else said
     write_latex(directory, title, warned, facts.gates, OF_A_SWEEP, tables, figures)
 
@@ -118,6 +127,18 @@ def _words(
         if decisions > MOST
         else "",
     }
+
+
+def _met(cells: Sequence[Cell]) -> dict[str, list[Decision]]:
+    """Condition → decisions of its cells in which models met others; a cell of one model would only swell a diagonal.
+
+    Replicates of one number are one unit, whatever cell they are in: cells of a sweep share their seeds.
+    """
+    found: defaultdict[str, list[Decision]] = defaultdict(list)
+    for cell in cells:
+        if any(d.coplayer_agent_model not in (None, d.agent_model) for d in cell.decisions):
+            found[cell.config.condition.name] += cell.decisions
+    return found if len(found) <= _MOST_MATRICES else {}
 
 
 def _row(directory: Path, name: str, cell: Cell) -> dict[str, str | int]:

@@ -1,4 +1,4 @@
-"""Tables with plain numbers in them, as CSV for other programs and as LaTeX for papers."""
+"""Tables with plain numbers in them, and the CSV that other programs read."""
 
 from __future__ import annotations
 
@@ -14,26 +14,6 @@ from acausal.report.tables import write_text
 Value = str | int | float | bool | None
 INTERVAL = ("rate", "low", "high", "n", "replicates", "method")
 """Heads of what `interval_of` gives."""
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "–": "--",
-    "−": "$-$",
-    "→": r"$\to$",
-    "×": r"$\times$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "Γ": r"$\Gamma$",
-    "Δ": r"$\Delta$",
-    "Θ": r"$\Theta$",
-    "·": r"$\cdot$",
-    "…": r"\dots{}",
-    "\u00a0": "~",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +37,21 @@ def interval_of(estimate: Estimate | None) -> tuple[Value, ...]:
 
 def write_csv_tables(directory: Path, tables: Iterable[Table]) -> None:
     """Write `tables/<name>.csv`, one for each table that has rows."""
-    folder = directory / "tables"
-    folder.mkdir(exist_ok=True)
     for table in tables:
-        if table.rows:
-            write_text(folder / f"{table.name}.csv", as_csv(table.head, table.rows))
+        write_csv(directory / "tables" / f"{table.name}.csv", table.head, table.rows)
+
+
+def write_csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[Value]]) -> bool:
+    """Write a file of a table, its folder with it; without rows there is none, nor one of an earlier writing.
+
+    Returns:
+        Whether there is a file now.
+    """
+    path.unlink(missing_ok=True)
+    if rows:
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, as_csv(head, rows))
+    return bool(rows)
 
 
 def as_csv(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
@@ -73,43 +63,9 @@ def as_csv(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
     return text.getvalue()
 
 
-def latex_text(words: str) -> str:
-    """Text in which LaTeX finds no markup of its own."""
-    return "".join(_SPECIAL.get(letter, letter) for letter in words)
-
-
-def tabular(table: Table, *, without: Sequence[str] = ("method",)) -> str:
-    """A LaTeX table across pages, with its caption; wordy columns are left to the CSV.
-
-    Args:
-        without: Heads of columns to leave out.
-    """
-    kept = [number for number, name in enumerate(table.head) if name not in without]
-    wordy = [any(isinstance(row[number], str) for row in table.rows) for number in kept]
-    # The page is shared out among columns of text; numbers take what they need.
-    width = f"p{{{0.62 / max(1, sum(wordy)):.2f}\\linewidth}}"
-    columns = "".join(width if words else "r" for words in wordy)
-    head = " & ".join(latex_text(table.head[number].replace("_", " ")) for number in kept)
-    lines = [" & ".join(latex_text(_printed(row[number])) for number in kept) for row in table.rows]
-    body = " \\\\\n".join(lines)
-    return (
-        f"\\begin{{longtable}}{{{columns}}}\n\\caption{{{latex_text(table.title)}}}"
-        f"\\label{{tab:{table.name.replace('_', '-')}}}\\\\\n"
-        f"\\hline\n{head} \\\\\n\\hline\n\\endhead\n{body} \\\\\n\\hline\n\\end{{longtable}}\n"
-    )
-
-
 def _plain(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     return repr(value) if isinstance(value, float) else str(value)
-
-
-def _printed(value: Value) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -50,11 +50,12 @@
   byId("filters").append(label);
 
   const list = byId("list"), rows = byId("rows"), detail = byId("detail");
-  let shown = [], selected = -1;
+  let shown = [], selected = -1, lowered;
 
   const holding = (words) => {
     const wanted = words.toLowerCase();
-    const texts = data.texts.map((each) => each.toLowerCase().includes(wanted));
+    lowered ||= data.texts.map((each) => each.toLowerCase()); // once, not at every key
+    const texts = lowered.map((each) => each.includes(wanted));
     const prompts = data.prompts.map((lines) => lines.some((line) => texts[line]));
     const fields = ["strategy", "planned", "reply", "reasoning", "reason"];
     return (row) => prompts[column.prompt[row]] || fields.some((name) => texts[column[name][row]]);
@@ -84,7 +85,10 @@
       if (select.value !== "") kept.set(name, select.selectedOptions[0].text);
     }
     if (sought.value) kept.set("words", sought.value);
-    history.replaceState(null, "", String(kept) ? `#${kept}` : location.pathname + location.search);
+    try {
+      history.replaceState(null, "", String(kept) ? `#${kept}` : location.pathname + location.search);
+    } catch { // a page shown inside another, as MLflow shows it, has no address of its own
+    }
   };
 
   addEventListener("hashchange", () => { // a link of the page to some of the decisions
@@ -107,6 +111,7 @@
     const made = element("div", row === selected ? "row on" : "row");
     made.setAttribute("role", "option");
     made.setAttribute("aria-selected", row === selected);
+    made.id = `row-${row}`;
     const met = column.coplayer[row] < 0 ? "all" : column.coplayer[row];
     made.append(
       element("span", "where", `${column.replicate[row]}.${column.round[row]}.${column.match[row]}`),
@@ -119,6 +124,8 @@
   };
 
   const draw = () => {
+    if (selected < 0) list.removeAttribute("aria-activedescendant");
+    else list.setAttribute("aria-activedescendant", `row-${selected}`);
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
     const last = Math.min(shown.length, first + Math.ceil(list.clientHeight / ROW) + 2 * SPARE);
     rows.replaceChildren(...shown.slice(first, last).map((row, number) => {
@@ -185,7 +192,7 @@
 
   list.addEventListener("scroll", () => requestAnimationFrame(draw));
   list.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -total, End: total }[event.key];
     if (!step || !shown.length) return;
     event.preventDefault();
     const at = Math.min(shown.length - 1, Math.max(0, shown.indexOf(selected) + step));
