@@ -63,7 +63,7 @@ def test_one_who_shows_everything_reaches_the_third_rung() -> None:
     evidence = whole()
     assert level(evidence) == 3
     assert all(rung.reached for rung in climb(evidence))
-    assert standing(evidence) == "rung 3: acausal-like cooperation"
+    assert standing(evidence) == "rung 3, acausal-like cooperation"
     assert obstacles(evidence) == "–"
 
 
@@ -134,7 +134,7 @@ def test_a_pilot_reaches_no_rung_and_says_how_many_units_it_needs() -> None:
     (requirement,) = climb(pilot)[0].requirements
     assert requirement.met is None
     assert "6 needed" in requirement.seen
-    assert standing(pilot) == "no rung: nothing shown"
+    assert standing(pilot) == "no rung, no test"
 
 
 def test_who_always_does_the_same_shows_nothing_until_it_is_often_enough() -> None:
@@ -210,7 +210,7 @@ def test_a_claim_is_never_above_what_its_requirements_bear(letters: list[str], r
 def test_the_tables_say_what_the_ladder_holds() -> None:
     models = evidence_of_models({"model/a": whole(), "model/b": replace(whole(), recall=0.5)})
     said = claims(models)
-    assert "| model/a | rung 3: acausal-like cooperation | – | 1.10 [0.80, 1.40] (logit) |" in said
+    assert "| rung 3, acausal-like cooperation | – | 1.10 [0.80, 1.40] (logit) |" in said
     assert "what was told recalled by 95%, failed (50%)" in said
     assert "| model/a | 0.002 → 0.004 |" in said
     assert "Over models: rung 4, acausal-like cooperation across architectures, not reached: 1 of 2" in said

@@ -90,6 +90,9 @@ def seen(endpoint: tuple[Process, Simulator], tmp_path_factory: pytest.TempPathF
     )
 
 
+FRAMING = "identity at fixed linkage (B), which is framing; linkage (Γ) not shown"
+
+
 @pytest.mark.parametrize("name", PLANTED_CONTRASTS)
 def test_each_contrast_is_what_was_planted(seen: dict[str, Group], name: str) -> None:
     found = contrasts(seen[name].told)
@@ -98,8 +101,9 @@ def test_each_contrast_is_what_was_planted(seen: dict[str, Group], name: str) ->
     assert all(each.low is not None and each.high is not None and each.low < each.high for each in found.values())
 
 
-def test_one_agent_alone_earns_the_acausal_claim(seen: dict[str, Group]) -> None:
-    assert [name for name in READERS if reading(seen[name].told).endswith("the acausal claim")] == ["edt"]
+def test_one_agent_alone_shows_the_acausal_pattern(seen: dict[str, Group]) -> None:
+    words = "only while the other's choice is open (S_I, ΔS)"
+    assert [name for name in READERS if words in reading(seen[name].told)] == ["edt"]
 
 
 def test_one_agent_alone_climbs_the_ladder_where_nothing_else_stands_in_the_way(seen: dict[str, Group]) -> None:
@@ -127,15 +131,13 @@ def test_one_agent_alone_climbs_the_ladder_where_nothing_else_stands_in_the_way(
     assert {levels[name] for name in ("always_c", "cdt", "dead", "first_option")} == {None}
 
 
-def test_a_claim_lacks_what_was_not_asked(seen: dict[str, Group]) -> None:
+def test_a_pattern_says_what_was_not_asked(seen: dict[str, Group]) -> None:
     told = seen["edt"].told
     known = {arm: own for arm, own in told.items() if arm[1] is not Linkage.known_c}
-    assert reading(known) == "linkage (Γ); whether only while the other's choice is open was not asked: no claim"
-    unmirrored = {arm: own for arm, own in told.items() if arm[1] is not Linkage.mirror}
-    assert reading(unmirrored).endswith("without its positive control: no claim")
+    assert reading(known) == "linkage (Γ); whether only while the other's choice is open was not asked"
     mirror = (Claim.identical_copy, Linkage.mirror)
     failing = {**told, mirror: told[Claim.identical_copy, Linkage.known_c]}
-    assert reading(failing).endswith("no claim; the causal mirror moves it to 0.50 only")
+    assert reading(failing).endswith("; the causal mirror moves it to 0.50 only")
 
 
 @pytest.mark.parametrize(
@@ -143,9 +145,9 @@ def test_a_claim_lacks_what_was_not_asked(seen: dict[str, Group]) -> None:
     [
         ("always_c", "nothing shown"),
         ("cdt", "nothing shown"),
-        ("super", "identity at fixed linkage (B): framing, not linkage; the causal mirror moves it to 0.50 only"),
-        ("projector", "belief about the other, not linkage (Γ50 without Γ): no claim"),
-        ("disjunction", "the other's choice being known (S without the rest): no claim"),
+        ("super", f"{FRAMING}; the causal mirror moves it to 0.50 only"),
+        ("projector", "linkage or belief about the other (Γ50); linkage at equal belief (Γ) not shown"),
+        ("disjunction", "the other's choice being known (S_I); linkage (Γ) not shown"),
         ("always_d", "nothing shown; the causal mirror moves it to 0.00 only"),
         *((name, "no data") for name in NO_DATA),
     ],

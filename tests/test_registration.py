@@ -16,14 +16,14 @@ from rich.console import Console
 from acausal import experiment
 from acausal.commands import preregister
 from acausal.config import check
-from acausal.deviations import Analysis, Deviation, deviations
+from acausal.deviations import Analysis, Deviation, deviations, registered
 from acausal.errors import ConfigError
 from acausal.process import Process
 from acausal.registration import Registration, read_registration, register
 from acausal.report.arms import Cell, cells_below
 from acausal.schema import Config
 from acausal.status import ExitCode
-from acausal.stored import keep, unresolved
+from acausal.stored import REGISTRATION, keep, unresolved
 
 SMALL = [
     *("scenario=homogeneous", "scenario.model_distribution={a: 4}", "num_agents=4", "num_rounds=1", "replicates=2"),
@@ -66,6 +66,25 @@ def test_a_sweep_as_registered_departs_in_nothing(more: list[str], composed: Com
     cells = [played(config, tmp_path / str(number)) for number, (_, config) in enumerate(arms)]
     assert deviations(frozen(*arms), cells) == []
     assert deviations(frozen(*arms), cells[::-1]) == [], "whatever the order of the directories"
+
+
+def test_a_report_finds_the_registration_and_counts_what_departs(
+    composed: Composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, other = (arm(composed, condition) for condition in (COPY, OTHER))
+    sweep, elsewhere = tmp_path / "sweep", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    cells = [played(config, sweep / str(number)) for number, (_, config) in enumerate((copy, other))]
+    assert registered(sweep, cells) == ["Not preregistered, as far as is known here: everything is exploratory."]
+    frozen(copy, other).write(elsewhere / REGISTRATION)
+    [followed] = registered(sweep, cells)
+    assert followed.startswith("Preregistered and followed")
+    assert registered(sweep, []) == registered(tmp_path, []), "of another study, where none of its arms was played"
+    frozen(copy).write(sweep / REGISTRATION)
+    said, deviation = registered(sweep, cells)
+    assert "with 1 deviation from" in said
+    assert deviation.endswith("played, but not registered")
 
 
 def test_an_arm_too_few_and_one_too_many_are_named(composed: Composed, tmp_path: Path) -> None:

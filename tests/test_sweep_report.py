@@ -14,7 +14,8 @@ from acausal.design.arms import questions
 from acausal.records import Decision
 from acausal.report.arms import Cell
 from acausal.report.prompt_diff import against
-from acausal.report.sweep_facts import facts_of, findings
+from acausal.report.sweep_facts import facts_of
+from acausal.report.sweep_findings import findings
 from acausal.report.sweep_report import _met, sweep_tables
 from acausal.schema import Config, TrackingConfig
 from acausal.status import ExitCode
@@ -40,7 +41,10 @@ def test_a_claim_that_fails_a_gate_is_marked_and_others_are_not(tmp_path: Path, 
         cell(tmp_path / "0", told["identical_copy"], arm("C")),
         cell(tmp_path / "1", told["different_model"], arm("D")),
     ]
-    assert findings(facts_of(sound))[1] == "Told identity: m (told +1.00 [+0.21, +1.00])."
+    said = (
+        "m (told +1.00 [+0.21, +1.00], adjusted p 0.031): rung 0, rates differ between arms. Contrasts: told identity."
+    )
+    assert findings(facts_of(sound))[1] == said
     gappy = [sound[0], cell(tmp_path / "1", told["different_model"], [*arm("D"), *arm("?")])]
     assert "Not confirmed: missing decisions and differential missingness failed." in findings(facts_of(gappy))[1]
 

@@ -83,7 +83,8 @@ def test_a_sudden_change_is_found_at_its_round() -> None:
     assert change.before == pytest.approx(0.917, abs=0.02)
     assert change.after == pytest.approx(0.083, abs=0.02)
     assert change.p == pytest.approx(2 / 2**7)
-    assert change.in_words.endswith("look at the strategies and prompts of rounds 3 and 4")
+    assert change.in_words.endswith("rounds 3 and 4, first of replicate 1, agents 1, 2, 3, 4")
+    assert (change.replicate, change.agents) == (1, (1, 2, 3, 4))
 
 
 def test_two_changes_are_both_found() -> None:
@@ -120,7 +121,7 @@ def test_what_else_changed_is_named() -> None:
         "what is missing: 0% before, 33% after",
         "who answered: other",
         "who was met: co-players' models changed",
-        "the strategies and prompts of rounds 3 and 4",
+        "the strategies and prompts of rounds 3 and 4, first of replicate 1, agents 1, 2, 3, 4",
     )
 
 

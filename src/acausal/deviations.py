@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from acausal.analysis.contrasts import CONTRASTS
 from acausal.config import fingerprint, identity
 from acausal.encounters import decisions_per_round
 from acausal.records import Decision
-from acausal.registration import Arm, Registration, prompts
-from acausal.report.arms import Cell
+from acausal.registration import Arm, Registration, prompts, read_registration
+from acausal.report.arms import Cell, told_by
 from acausal.report.tables import first_strategy_hashes
 from acausal.report.terminal import short
 from acausal.schema import Config
+from acausal.stored import REGISTRATION
 
 _SHOWN = 3
 """Changed keys of an arm that are named one by one."""
@@ -60,6 +63,33 @@ def deviations(frozen: Registration, cells: Sequence[Cell], analysis: Analysis |
     for arm, cell in pairs:
         found += _of_arm(arm, cell)
     return found + (_of_analysis(frozen, analysis) if analysis is not None else [])
+
+
+def registered(directory: Path, cells: Sequence[Cell]) -> list[str]:
+    """Whether a sweep followed its preregistration, in a sentence, then a line for each deviation.
+
+    A `preregistration.json` in the sweep's directory is the sweep's; one in the working directory, where `acausal
+    preregister` writes it, counts if one of its arms was played.
+
+    Raises:
+        ConfigError: The sweep's own registration is damaged.
+    """
+    for folder in (directory, Path.cwd()):
+        path = folder / REGISTRATION
+        if not path.is_file():
+            continue
+        frozen = read_registration(path)
+        if folder != directory and not any(_differing(arm, cell.config) == {} for arm in frozen.arms for cell in cells):
+            continue
+        asked = {told_by(cell.config) for cell in cells}
+        confirmed = [name for name in frozen.family.contrasts if CONTRASTS[name].keys() <= asked]
+        found = deviations(frozen, cells, Analysis(confirmed))
+        name = f"{path.name}, frozen at {frozen.frozen_at}, sha256 {frozen.hash[:12]}"
+        if not found:
+            return [f"Preregistered and followed: every arm, prompt, model and replicate is as in {name}."]
+        count = f"{len(found)} deviation{'' if len(found) == 1 else 's'}"
+        return [f"Preregistered, with {count} from {name}: see Registration.", *map(str, found)]
+    return ["Not preregistered, as far as is known here: everything is exploratory."]
 
 
 def _paired(arms: Sequence[Arm], cells: Sequence[Cell]) -> tuple[list[tuple[Arm, Cell]], list[Arm], list[Cell]]:

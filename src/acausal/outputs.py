@@ -10,7 +10,7 @@ from typing import Any
 
 from acausal import provenance
 from acausal.analysis.calls import call_summaries, calls_by_model
-from acausal.analysis.checks import checks_summary
+from acausal.analysis.checks import checks_summary, failing_units
 from acausal.analysis.position import answers_summary
 from acausal.analysis.rates import (
     CallTotals,
@@ -35,6 +35,7 @@ from acausal.play.tournament import TournamentRecord
 from acausal.records import CheckRecord, Decision, Message, StrategyRecord
 from acausal.report.arms import Cell
 from acausal.report.document import CellReport, opening, write_report
+from acausal.report.estimates import of_cell
 from acausal.report.figures import write_figures
 from acausal.report.gates import cell_gates
 from acausal.report.manifest import digests, environment
@@ -209,6 +210,7 @@ def _cell_report(
 ) -> CellReport:
     decisions, condition = results.decisions, config.condition
     is_control = condition.claim is Claim.none and condition.linkage is Linkage.none and not condition.disclosure
+    compiled = results.strategies if config.protocol.is_compiled else ()
     written = Written(condition.name, decisions, results.strategies, directory)
     return CellReport(
         scenario=config.scenario.name,
@@ -242,6 +244,7 @@ def _cell_report(
         transcripts=pack([written]) if len(decisions) <= MOST else "",
         environment=environment(),
         files=digests(directory, (FILE, *tables(config), "summary.json")),
+        estimates=of_cell(condition.name, decisions, compiled, frozenset(failing_units(results.checks))),
     )
 
 

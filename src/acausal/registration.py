@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from acausal import provenance
-from acausal.analysis.contrasts import CONTRASTS, PILOT
+from acausal.analysis.contrasts import CONTRASTS
+from acausal.analysis.significance import FEWEST_PAIRS
 from acausal.config import identity
 from acausal.design.arms import questions, used_paraphrases
 from acausal.design.checks import questions_to_read
@@ -33,7 +34,7 @@ EXCLUSIONS = (
     "A decision of a substitute leaves the estimate of the model assigned; intention to treat is reported beside it.",
     f"More than {MISSING:.0%} missing, or arms that differ by more than {MISSING_DIFFERENCE:.0%}, confirm nothing.",
     f"A causal mirror that moves fewer than {POSITIVE_CONTROL:.0%} of its arm leaves nothing to interpret.",
-    f"Fewer than {PILOT} units are a pilot: estimates without a test.",
+    f"Fewer than {FEWEST_PAIRS} units are a pilot: estimates without a test.",
 )
 """The rules that the program keeps, whoever asks."""
 _DEFAULT: tuple[str, ...] = ("Γ", "told")

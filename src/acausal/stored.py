@@ -15,6 +15,8 @@ from acausal.config import OPERATIONAL, from_hydra, is_operational, nearest
 from acausal.errors import ConfigError
 from acausal.schema import Config
 
+REGISTRATION = Path("preregistration.json")
+"""Where a registration is written and looked for, unless somebody says otherwise."""
 CONFIG = Path(".hydra") / "config.yaml"
 OVERRIDES = Path(".hydra") / "overrides.yaml"
 _OF_ONE_RUN = {"replay": "auto", "retry_failed": False}

@@ -195,6 +195,7 @@ def report_sweep(directory: Path, plan: Plan) -> list[Path]:
         ConfigError: A cell's configuration is damaged.
         LedgerError: A cell's ledger is.
     """
+    from acausal.deviations import registered
     from acausal.report.arms import cells_of
     from acausal.report.sweep_report import write_sweep_report
 
@@ -202,7 +203,7 @@ def report_sweep(directory: Path, plan: Plan) -> list[Path]:
     if not cells:
         return []
     command = run_command(plan.arguments, "hydra.sweep.dir", directory)
-    write_sweep_report(directory, cells, title=directory.name, command=command)
+    write_sweep_report(directory, cells, title=directory.name, command=command, registered=registered(directory, cells))
     folders = (directory / name for name in ("figures", "tables"))
     files = [*directory.glob("report.*"), *(path for folder in folders for path in folder.iterdir())]
     return sorted(path.relative_to(directory) for path in files if path.suffix != ".tmp")

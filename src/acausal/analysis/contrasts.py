@@ -24,8 +24,6 @@ from acausal.treatment import Claim, Linkage
 Arm = tuple[Claim, Linkage]
 Weights = Mapping[Arm, Fraction]
 _UNTOLD = Claim.none, Linkage.none
-PILOT = FEWEST_PAIRS
-"""Fewer units than this give an estimate and no test."""
 
 _I, _D, _SAME, _NOTHING = Claim.identical_copy, Claim.different_model, Claim.same_model, Claim.none
 
@@ -220,7 +218,7 @@ def mean_interval(
     n, value = len(values), float(sum(values) / len(values))
     if n == 1:
         return value, None, None, "one unit: no interval"
-    pilot = "" if n >= PILOT else f"pilot of {n} units, estimate only: "
+    pilot = "" if n >= FEWEST_PAIRS else f"pilot of {n} units, estimate only: "
     equal = len(set(values)) == 1
     floats = np.full(n, value) if equal else np.array([float(each) for each in values])
     low, high = contrast_interval(floats, least, most, level=level)

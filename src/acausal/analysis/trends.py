@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,10 @@ class Change:
     of: int
     look_at: tuple[str, ...]
     """What else changed there, and where to read on."""
+    replicate: int = 0
+    """The one in which the rate moved most."""
+    agents: tuple[int, ...] = ()
+    """Those of its agents whose rate differs most between the last of the old rounds and the first of the new."""
 
     @property
     def in_words(self) -> str:
@@ -161,7 +165,29 @@ def _changes(
         return (), f"it takes 3 rounds, and there are {len(rounds)}"
     rates = np.array([[own[round_] for round_ in rounds] for own in series.values()])
     cuts = sorted(_cuts(rates, 0))
-    return tuple(_change(rates, rounds, cut, ends, p, decisions) for cut, ends, p in cuts), ""
+    found = [_change(rates, rounds, cut, ends, p, decisions) for cut, ends, p in cuts]
+    return tuple(_located(each, rates, rounds, list(series), decisions) for each in found), ""
+
+
+def _located(
+    change: Change, rates: Floats, rounds: Sequence[int], replicates: Sequence[int], decisions: Sequence[Decision]
+) -> Change:
+    """With the replicate and the agents that moved most."""
+    cut = rounds.index(change.round)
+    steps = (rates[:, cut] - rates[:, cut - 1]) * (1 if change.after > change.before else -1)
+    replicate = replicates[int(steps.argmax())]
+    met: defaultdict[int, dict[int, list[bool]]] = defaultdict(lambda: {rounds[cut - 1]: [], change.round: []})
+    for decision in decisions:
+        if decision.counts and decision.replicate == replicate and decision.round in (rounds[cut - 1], change.round):
+            met[decision.agent][decision.round].append(decision.action is Action.COOPERATE)
+    both = {agent: [_mean(rated) for rated in own.values()] for agent, own in met.items() if all(own.values())}
+    moved = {agent: abs(after - before) for agent, (before, after) in both.items()}
+    most = max(moved.values(), default=0.0)
+    agents = tuple(sorted(agent for agent, step in moved.items() if step == most and most > 0))
+    named = f", agent{'s' * (len(agents) > 1)} {', '.join(map(str, agents))}" if agents else ""
+    *also, read = change.look_at
+    look_at = (*also, f"{read}, first of replicate {replicate}{named}")
+    return replace(change, replicate=replicate, agents=agents, look_at=look_at)
 
 
 def _cuts(rates: Floats, start: int) -> list[tuple[int, tuple[int, int], float]]:

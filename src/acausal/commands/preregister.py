@@ -10,13 +10,12 @@ from pathlib import Path
 from acausal.errors import ConfigError
 
 ABOUT = "freeze a study into a hashed file before its data; --check FILE DIR says whether a sweep followed it"
-FILE = Path("preregistration.json")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("-m", "--multirun", action="store_true", help="the overrides are those of a sweep")
-    parser.add_argument("--output", type=Path, default=FILE, metavar="FILE", help=f"where it is frozen ({FILE})")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where it is frozen (preregistration.json)")
     parser.add_argument(
         "--confirm",
         action="append",
@@ -48,6 +47,7 @@ def _freeze(options: argparse.Namespace) -> int:
     from acausal.launch import compose_arms
     from acausal.registration import register
     from acausal.report.terminal import short
+    from acausal.stored import REGISTRATION
 
     if not 0 < options.alpha < 1:
         raise ConfigError(f"--alpha must lie between 0 and 1, but is {options.alpha:g}: e.g. --alpha 0.05")
@@ -61,7 +61,8 @@ def _freeze(options: argparse.Namespace) -> int:
         estimands=options.estimand,
         exclusions=options.exclude,
     )
-    frozen.write(options.output)
+    output = options.output or REGISTRATION
+    frozen.write(output)
     family = frozen.family
     prompts = len({each for arm in frozen.arms for hashes in arm.prompts.values() for each in hashes})
     replicates = " or ".join(str(number) for number in sorted({arm.replicates for arm in frozen.arms}))
@@ -73,7 +74,7 @@ def _freeze(options: argparse.Namespace) -> int:
         _say(f"confirms {named}: {comparisons} at {family.alpha:g} with Holm")
     else:
         _say("confirms nothing: the arms make no contrast of told identity or linkage")
-    _say(f"file     {short(options.output)}, sha256 {frozen.hash}")
+    _say(f"file     {short(output)}, sha256 {frozen.hash}")
     _say("publish  the file or its hash before the first call: nothing else proves when it was written")
     return 0
 

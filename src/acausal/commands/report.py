@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ConfigError: A directory is none of a cell or a sweep, or is damaged.
     """
+    from acausal.deviations import registered
     from acausal.remake import remake
     from acausal.report.arms import cells_of
     from acausal.report.sweep_report import write_sweep_report
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         output.mkdir(parents=True, exist_ok=True)
         title = " and ".join(directory.name for directory, _, _ in found)
         command = " ".join(["acausal report", *(short(directory) for directory, _, _ in found), "-o", short(output)])
-        write_sweep_report(output, together, title=title, command=command)
+        write_sweep_report(output, together, title=title, command=command, registered=registered(output, together))
         sys.stdout.write(f"{short(output / 'report.html')}\n")
     if not made:
         return ExitCode.NO_ESTIMATE if not failed else ExitCode.REFUSED

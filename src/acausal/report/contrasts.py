@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from acausal.analysis.contrasts import (
     CONTRASTS,
     ONE_WORDING,
-    PILOT,
     Arm,
     Contrast,
     arm_rate,
@@ -16,11 +15,13 @@ from acausal.analysis.contrasts import (
     missing_share,
     repeat_agreement,
 )
+from acausal.analysis.ladder import ALPHA
 from acausal.analysis.ladder import MISSING as MISSING
 from acausal.analysis.ladder import MISSING_DIFFERENCE as MISSING_DIFFERENCE
 from acausal.analysis.ladder import POSITIVE_CONTROL as POSITIVE_CONTROL
 from acausal.analysis.position import PositionEffects, position_effects
 from acausal.analysis.rates import bounds, grouped
+from acausal.analysis.significance import FEWEST_PAIRS, holm
 from acausal.records import Decision
 from acausal.report.arms import Group
 from acausal.treatment import Claim, Linkage
@@ -44,61 +45,56 @@ def document(groups: Sequence[Group]) -> str:
 
 
 def reading(arms: Mapping[Arm, Sequence[Decision]]) -> str:
-    """What the contrasts of a model say, in a few words; no more than their intervals bear.
+    """Which contrasts of a model differ from 0, in a few words: a pattern, never a claim; claims are the ladder's.
 
-    The acausal claim needs three contrasts above 0, each at 95 %. What rests on one of several contrasts must be above
-    0 with the error shared out among all of them.
+    A contrast is shown where its test passes at 5 % by Holm over all that were tested, as rung 0 of the ladder asks.
     """
     found = contrasts(arms)
     if not found:
         return "no arms to compare"
     if all(each.value is None for each in found.values()):
         return "no data"
+    if not any(each.p_value is not None for each in found.values()):
+        fewest = min(each.units for each in found.values() if each.value is not None)
+        return f"no test: {fewest} unit{'' if fewest == 1 else 's'}, {FEWEST_PAIRS} needed"
+    words = _pattern(found)
     mirror = found["mirror"].value if "mirror" in found else None
-    words = _linkage(found, controlled=mirror is not None and mirror >= POSITIVE_CONTROL)
-    if not words:
-        strictly = contrasts(arms, level=1 - 0.05 / len(found))
-        words = next((words for name, words in _ALONE.items() if _positive(strictly, name)), "nothing shown")
     if mirror is not None and mirror < POSITIVE_CONTROL:
         words += f"; the causal mirror moves it to {mirror:.2f} only"
-    if any(each.unit == ONE_WORDING for each in found.values()):
-        words += "; of one wording, which proves nothing of others"
-    fewest = min(each.units for each in found.values() if each.value is not None)
-    return words if fewest >= PILOT else f"{words}; a pilot of {fewest} units"
+    return f"{words}; of one wording only" if any(each.unit == ONE_WORDING for each in found.values()) else words
 
 
-def _linkage(found: Mapping[str, Contrast], *, controlled: bool) -> str:
-    """The acausal claim, or what it lacks where Γ is above 0; empty where S and ΔS were asked and are not.
+def _pattern(found: Mapping[str, Contrast]) -> str:
+    shown = shown_contrasts(found)
+    above = {name for name in shown if (found[name].value or 0.0) > 0}
+    if {"Γ", "S_I", "ΔS"} <= above:
+        return "linkage, belief held equal (Γ), and only while the other's choice is open (S_I, ΔS)"
+    if "Γ" in above and not {"S_I", "ΔS"} <= found.keys():
+        return "linkage (Γ); whether only while the other's choice is open was not asked"
+    words = next((words for name, words in _ALONE.items() if name in above), "")
+    if words:
+        return words
+    return f"below 0: {', '.join(shown)}" if shown else "nothing shown"
 
-    Args:
-        controlled: Whether the causal mirror was asked, and moves as many as it should.
-    """
-    if not _positive(found, "Γ"):
-        return ""
-    if not {"S_I", "ΔS"} <= found.keys():
-        return "linkage (Γ); whether only while the other's choice is open was not asked: no claim"
-    if not all(_positive(found, name) for name in ("S_I", "ΔS")):
-        return ""
-    words = "linkage, belief held equal, and only while the other's choice is open"
-    return f"{words}: the acausal claim" if controlled else f"{words}, without its positive control: no claim"
+
+def shown_contrasts(found: Mapping[str, Contrast]) -> list[str]:
+    """The names of the contrasts that differ from 0 at 5 % by Holm over those of the model that were tested."""
+    tested = [(name, each.p_value) for name, each in found.items() if each.p_value is not None]
+    adjusted = holm([p for _, p in tested])
+    return [name for (name, _), p in zip(tested, adjusted, strict=True) if p <= ALPHA]
 
 
 _ALONE = {
-    "Γ": "linkage, but not only while the other's choice is open: no claim",
-    "Γ50": "belief about the other, not linkage (Γ50 without Γ): no claim",
-    "Γ_I": "linkage with a copy (Γ_I), half of what was to be shown: no claim",
-    "S_I": "the other's choice being known (S without the rest): no claim",
-    "B": "identity at fixed linkage (B): framing, not linkage",
+    "Γ": "linkage (Γ), but not only while the other's choice is open (S_I or ΔS not shown)",
+    "Γ50": "linkage or belief about the other (Γ50); linkage at equal belief (Γ) not shown",
+    "Γ_I": "linkage with a copy (Γ_I); with both identities together (Γ) not shown",
+    "S_I": "the other's choice being known (S_I); linkage (Γ) not shown",
+    "B": "identity at fixed linkage (B), which is framing; linkage (Γ) not shown",
     "told": "told identity",
     "I - none": "told identity, against nothing told",
     "same - none": "told the same model, against nothing told",
 }
-"""Contrast → what it says where it is the first of these above 0."""
-
-
-def _positive(found: Mapping[str, Contrast], name: str) -> bool:
-    each = found.get(name)
-    return each is not None and each.low is not None and each.low > 0
+"""Contrast → what it says where it is the first of these that is shown above 0."""
 
 
 def oddities(group: Group) -> list[str]:
@@ -196,7 +192,7 @@ def _signed(value: float) -> str:
 
 def _seen(groups: Sequence[Group]) -> str:
     rows = [[group.model, reading(group.told), "; ".join(oddities(group)) or NOTHING] for group in groups]
-    return table(["model", "what the contrasts say", "what else is seen"], rows)
+    return table(["model", "what the contrasts show", "what else is seen"], rows)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -20,13 +20,17 @@ from acausal.report.call_table import call_rows, concurrency_lines
 from acausal.report.captions import caption
 from acausal.report.cell_tables import cell_tables
 from acausal.report.checks import section
+from acausal.report.estimates import ESTIMATES_HEAD, Line, estimates_table, shown_rows
 from acausal.report.figure_files import inline
 from acausal.report.game import game_sentences, outcome_rows
 from acausal.report.gates import Gate, first_line
+from acausal.report.kinship import own_kind_words
 from acausal.report.latex import write_latex
 from acausal.report.methods import OF_A_CELL
+from acausal.report.over_rounds import trend_rows, trend_section, trend_table
 from acausal.report.programs import ProgramRow
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
+from acausal.report.sections import Section
 from acausal.report.table_files import Value, write_csv_tables
 from acausal.report.tables import write_text
 from acausal.report.text_section import NO_TEXTS, TextSection
@@ -91,17 +95,23 @@ class CellReport:
     """Versions of what made it."""
     files: Sequence[Sequence[Value]] = ()
     """Of the manifest: name, bytes, SHA-256."""
+    estimates: Sequence[Line] = ()
+    """Every estimand for which the cell has data."""
     texts: TextSection | None = None
     """What the agents wrote; None where they wrote nothing."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:
     """Write report.md, report.html, report.tex and the CSV of every table; the page needs nothing beside it."""
-    render(directory, "report", _words(report, directory))
+    words = _words(report, directory)
+    render(directory, "report", words)
     tables = [*cell_tables(report.decisions, report.summary, report.gates), *(report.texts or NO_TEXTS).tables]
-    write_csv_tables(directory, tables)
+    trends = trend_table(trend_rows("", report.decisions))
+    write_csv_tables(directory, [*tables, trends, estimates_table(report.estimates)])
     title = f"{report.scenario}, {report.condition}"
-    write_latex(directory, title, findings(report), report.gates, OF_A_CELL, tables, report.figures)
+    said = [words["warning"]] if words["warning"] else []
+    said += words["findings"]
+    write_latex(directory, title, said, report.gates, OF_A_CELL, tables, report.figures)
 
 
 def render(directory: Path, template: str, words: Mapping[str, Any]) -> None:
@@ -154,6 +164,10 @@ def findings(report: CellReport) -> list[str]:
         said.append(
             f"Between agents of the same model {percent(within.value)} of {within.n} cooperate ({certainty(within)}), "
             f"between agents of different models {percent(cross.value)} of {cross.n} ({certainty(cross)})."
+        )
+        said.append(
+            "That is no measure of recognition: it pools base rates and group sizes. Own kind minus others on first "
+            f"encounters, what each model does and attracts removed (E10): {own_kind_words(decisions)}."
         )
     missing = summary["decisions"] - rate.n
     if missing:
@@ -214,9 +228,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
     return {
         "report": report,
         "findings": findings(report),
-        "warning": f"{percent(missing)} of the decisions are missing: read every rate with its bounds."
-        if MOST_MISSING < missing < 1
-        else first_line(report.gates),
+        "warning": _warning(report, missing),
         "game": game_sentences(summary),
         "outcomes": outcome_rows(summary),
         "deception": f"Deceptive arm: in {summary['false_claims']} of {summary['decisions']} decisions, what the agent "
@@ -251,6 +263,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
         "concurrency": concurrency_lines(summary["calls_by_model"]),
         "figures": figure_words(directory, report.figures),
         "gates": report.gates,
+        "sections": _sections(report),
         "methods": OF_A_CELL,
         "files": report.files,
         "transcripts": report.transcripts,
@@ -270,6 +283,24 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             "command": report.command,
         },
     }
+
+
+def _warning(report: CellReport, missing: float) -> str:
+    failed = first_line(report.gates)
+    if not MOST_MISSING < missing < 1:
+        return failed
+    bounded = "ead every rate with its bounds."
+    return f"{failed} R{bounded}" if failed else f"{percent(missing)} of the decisions are missing: r{bounded}"
+
+
+def _sections(report: CellReport) -> list[Section]:
+    rounds = trend_section(report.decisions)
+    rows = shown_rows(report.estimates)
+    said = [
+        "Each with its 95 % interval over replicates (docs/methods.md); tables/estimates.csv has the plain numbers."
+    ]
+    estimates = [Section("Estimates", said, ESTIMATES_HEAD, rows, folded=True)] if rows else []
+    return [*([rounds] if rounds is not None else []), *estimates]
 
 
 def _fence(text: str) -> str:

@@ -82,7 +82,7 @@ def sweep_gates(
         _differs(shares[worst] if worst else {}, f"arms of {worst}" if worst else "arms"),
         *_room(controls),
         _mirror(groups),
-        *([gate for own in checks for gate in _asked(own)] or _asked(None)),
+        *_asked(_least_of(checks)),
         _truth(sum(false.values()), len(every), f" in {len(false)} of {len(cells)} cells"),
         _copies(every, by_cell=cells),
     ]
@@ -97,9 +97,15 @@ def first_line(gates: Iterable[Gate], *, marked: bool = False) -> str:
     failed = [gate for gate in gates if gate.verdict is Verdict.FAILED and gate.name in _WITHDRAW]
     if not failed:
         return ""
-    names = " and ".join(dict.fromkeys(gate.name for gate in failed))
+    names = listed(dict.fromkeys(gate.name for gate in failed))
     scope = "Not confirmed where it is marked" if marked else "Not confirmed"
     return f"{scope}: {names} failed. {failed[0].says}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def withdrawn(group: Group, checks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
@@ -181,6 +187,18 @@ def _asked(checks: Mapping[str, Any] | None) -> list[Gate]:
             )
         )
     return gates
+
+
+def _least_of(checks: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Check → model → its least share over the cells that asked; None where one of them has no data."""
+    found: dict[str, dict[str, float | None]] = {}
+    for name in ("comprehension_by_model", "manipulation_by_model"):
+        least = found.setdefault(name, {})
+        for own in checks:
+            for model, share in (own.get(name) or {}).items():
+                so_far = least.get(model, share)
+                least[model] = None if share is None or so_far is None else min(share, so_far)
+    return found
 
 
 def _truth(false: int, total: int, where: str = "") -> Gate:

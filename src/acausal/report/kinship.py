@@ -21,6 +21,16 @@ def kinship(cells: Sequence[Cell], groups: Sequence[Group]) -> str:
     return "\n".join(part for part in (_alike(groups), _own_kind(cells)) if part)
 
 
+def own_kind_words(decisions: Sequence[Decision]) -> str:
+    """E10 in words, with its interval or why there is none."""
+    found = own_kind(decisions)
+    if found is None:
+        return "not every pairing of models was met there"
+    known = found.low is not None and found.high is not None
+    value = f"{round(found.value, 2) + 0.0:+.2f}"
+    return f"{value} [{found.low:+.2f}, {found.high:+.2f}]" if known else f"{value} ({found.method.partition(': ')[2]})"
+
+
 def _alike(groups: Sequence[Group]) -> str:
     decisions: dict[str, list[Decision]] = {}
     for group in groups:

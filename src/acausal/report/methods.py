@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acausal.analysis.contrasts import PILOT
+from acausal.analysis.significance import FEWEST_PAIRS
 from acausal.report.contrasts import MISSING, MISSING_DIFFERENCE, POSITIVE_CONTROL
 
 OF_A_CELL = (
@@ -19,7 +19,14 @@ OF_A_CELL = (
 OF_A_SWEEP = (
     *OF_A_CELL,
     "Contrasts are taken within each unit and averaged over units: a wording where each replicate of a one-shot arm "
-    f"has its own, else a replicate. Intervals are paired t; fewer than {PILOT} units are a pilot, without a test.",
+    f"has its own, else a replicate. Intervals are paired t; fewer than {FEWEST_PAIRS} units are a pilot without test.",
+    "Tests are exact sign flips over up to 13 units, paired t beyond. Γ and told are primary, each over the "
+    "models by Holm; the other contrasts of a model are secondary, by Benjamini–Hochberg.",
+    "What may be said is read off a ladder: 0 rates differ, 1 identity wording matters, 2 linkage matters beyond "
+    "identity and belief, 3 acausal-like cooperation in this model, 4 across architectures. A rung that lacks one of "
+    "its requirements, also one that was not asked, is not reached.",
+    "The smallest effect that a study could have seen is the true contrast that its test finds four times in five, "
+    "from the spread of the contrast over units; it says nothing of an effect that was found.",
     "The superrationality gap is the effect of told linkage at fixed told identity against an unlinked co-player that "
     "cooperates with 95 %, so that the belief about the co-player is held equal; it is read together with the "
     "disjunction signature, and only where the causal mirror moves at least "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,25 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from acausal.analysis.contrasts import CONTRASTS, Contrast, contrasts
+from acausal.analysis.ladder import Evidence
 from acausal.analysis.rates import cooperation_rate, grouped
 from acausal.analysis.switch_point import switch_point
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Decision
 from acausal.report.arms import Cell, Group, arms_of
-from acausal.report.contrasts import reading
+from acausal.report.evidence import evidence_of
 from acausal.report.figure_files import Mark
 from acausal.report.figures_of_sweep import Grid
-from acausal.report.gates import Gate, sweep_gates, withdrawn
-from acausal.report.rows import interval, percent
+from acausal.report.gates import Gate, sweep_gates
 from acausal.stored import read_overrides
 from acausal.treatment import Linkage
-
-_GRADED = (Linkage.match_probability,)
-_MAIN = ("Γ", "told", "I - none", "same - none")
-_CLAIM = re.compile("the acausal claim")
-_MOST_NAMED = 8
-"""Models that a sentence lists; the tables have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +47,19 @@ class Facts:
     """Why there are no arms; empty where there are."""
     parts: Sequence[str] = field(default_factory=tuple)
     """What sets each part of the sweep apart, from the first."""
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    """Model → what is known of it, for the claim ladder."""
+    registered: Sequence[str] = field(default_factory=tuple)
+    """Whether the sweep followed its preregistration, in a sentence, then a line for each deviation."""
 
 
-def facts_of(cells: Sequence[Cell]) -> Facts:
-    """Everything, from the records of finished cells."""
+def facts_of(cells: Sequence[Cell], registered: Sequence[str] = (), *, read_prompts: bool = True) -> Facts:
+    """Everything, from the records of finished cells.
+
+    Args:
+        registered: As of Facts.
+        read_prompts: As of `evidence_of`.
+    """
     note = ""
     try:
         groups = arms_of(cells)
@@ -80,53 +82,9 @@ def facts_of(cells: Sequence[Cell]) -> Facts:
         checks=checks,
         note=note,
         parts=_parts(groups, cells),
+        evidence=evidence_of(cells, groups, read_prompts=read_prompts),
+        registered=registered,
     )
-
-
-def findings(facts: Facts) -> list[str]:
-    """What the sweep shows, model by model; a claim of a model that fails a gate is marked as not confirmed."""
-    every = [decision for cell in facts.cells for decision in cell.decisions]
-    models = {decision.agent_model for decision in every}
-    said = [f"{len(facts.cells)} cells with {len(every):,} decisions of {len(models)} model{'s' * (len(models) != 1)}."]
-    said += [facts.note] if facts.note else []
-    said += [*_readings(facts), *(_switch(grid) for grid in facts.grids)]
-    return said
-
-
-def _readings(facts: Facts) -> list[str]:
-    """Models that read alike share a sentence: those that show something first, no data last."""
-    alike: defaultdict[tuple[int, str, str], list[str]] = defaultdict(list)
-    alone = []
-    for group in facts.groups:
-        name = facts.names[group.model, group.number]
-        found = facts.contrasts[name]
-        if not found:
-            told = {cell.config.condition.name for cell in facts.cells if cell.config.condition.linkage in _GRADED}
-            if not group.arms.keys() <= told:  # a grid has a sentence of its own
-                alone.append(f"{name}: {_rates(group)}.")
-            continue
-        words = reading(group.told)
-        failed = withdrawn(group, facts.checks)
-        doubt = f" Not confirmed: {' and '.join(failed)} failed." if failed else ""
-        # What nothing was shown of comes after what something was, and what failed a gate after what passed.
-        rank = 2 * (
-            3 if words.startswith("no data") else 2 if words.startswith("nothing") else not _CLAIM.search(words)
-        )
-        rank += bool(failed)
-        alike[rank, re.sub(r"; the causal mirror moves.*? only", "", words), doubt].append(f"{name} ({_main(found)})")
-    ordered = sorted(alike.items(), key=lambda item: (item[0][0], item[0][1]))
-    return [f"{words[:1].upper()}{words[1:]}: {_some(names)}.{doubt}" for (_, words, doubt), names in ordered] + alone
-
-
-def _main(found: Mapping[str, Contrast]) -> str:
-    """The contrast that the question is about, of those asked."""
-    name = next((key for key in _MAIN if key in found), next(iter(found)))
-    return f"{name} {_signed(found[name])}" if found[name].value is not None else "no data"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def rate_marks(facts: Facts) -> dict[str, dict[str, Mark]]:
@@ -199,31 +157,6 @@ def _parts(groups: Sequence[Group], cells: Sequence[Cell]) -> list[str]:
     return (
         labels if len(set(labels)) == len(labels) else [f"{a} {b}".strip() for a, b in zip(labels, arms, strict=True)]
     )
-
-
-def _rates(group: Group) -> str:
-    said = []
-    for name, arm in group.arms.items():
-        rate = cooperation_rate(arm.decisions)
-        sure = "" if rate is None else f" ({interval(rate)})" if rate.low is not None else f" ({rate.method})"
-        said.append(f"{name} {percent(rate.value if rate else None)}{sure}")
-    return "cooperates, with 95 % intervals, in " + "; ".join(said)
-
-
-def _signed(each: Contrast) -> str:
-    value = f"{round(each.value or 0.0, 2) + 0.0:+.2f}"
-    return value if each.low is None or each.high is None else f"{value} [{each.low:+.2f}, {each.high:+.2f}]"
-
-
-def _switch(grid: Grid) -> str:
-    where = f"{grid.model} in {grid.game}"
-    if grid.switch is None:
-        return f"{where}: cooperation does not set in anywhere between the match probabilities told."
-    at = grid.switch
-    within = "" if at.low is None or at.high is None else f"{at.low:.3f}–{at.high:.3f}, "
-    sure = f"{within}{at.method}"
-    star = "" if grid.r_star is None else f"; r* is {grid.r_star:.3f}"
-    return f"{where}: cooperation sets in at a told match probability of {at.value:.3f} ({sure}){star}."
 
 
 def _grids(cells: Sequence[Cell]) -> list[Grid]:

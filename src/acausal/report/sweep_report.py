@@ -22,7 +22,9 @@ from acausal.report.manifest import digests, environment
 from acausal.report.methods import OF_A_SWEEP
 from acausal.report.prompt_diff import against
 from acausal.report.rows import dollars, interval, percent
-from acausal.report.sweep_facts import Facts, effect_marks, facts_of, findings, rate_marks
+from acausal.report.sweep_facts import Facts, effect_marks, facts_of, rate_marks
+from acausal.report.sweep_findings import findings
+from acausal.report.sweep_sections import contrasts_table, detail_tables, sweep_lines, sweep_sections
 from acausal.report.table_files import INTERVAL, Table, interval_of, write_csv_tables
 from acausal.report.tables import read_strategies
 from acausal.report.text_section import NO_TEXTS, text_section
@@ -33,25 +35,29 @@ _MOST_MATRICES = 6
 _CELL_FILES = ("calls.jsonl", "decisions.parquet", "summary.json")
 
 
-def write_sweep_report(directory: Path, cells: Sequence[Cell], *, title: str, command: str) -> None:
+def write_sweep_report(
+    directory: Path, cells: Sequence[Cell], *, title: str, command: str, registered: Sequence[str] = ()
+) -> None:
     """Write everything into a directory.
 
     Args:
         cells: Finished ones, at least one, below it or anywhere else.
         command: What plays the sweep again.
+        registered: Whether a preregistration was followed, in a sentence, then a line for each deviation.
     """
-    facts = facts_of(cells)
+    facts = facts_of(cells, registered)
     texts = text_section(cells, directory) or NO_TEXTS
     calls = [summary.get("calls_by_model") or {} for summary in facts.summaries]
     figures = write_sweep_figures(
         directory, rate_marks(facts), effect_marks(facts), facts.grids, _met(facts.cells), calls, texts.map
     )
-    tables = [*sweep_tables(facts), *texts.tables]
-    write_csv_tables(directory, tables)
-    said = findings(facts)
+    tables, lines = [*sweep_tables(facts), *texts.tables], sweep_lines(facts)
+    write_csv_tables(directory, [*tables, *detail_tables(facts, lines)])
+    said, parts = findings(facts), sweep_sections(facts, lines)
     words = _words(directory, facts, said, figures, title=title, command=command)
-    render(directory, "sweep", words | {"texts": texts if texts.sentences else None})
-    write_latex(directory, title, said, facts.gates, OF_A_SWEEP, tables, figures)
+    render(directory, "sweep", words | {"sections": parts, "texts": texts if texts.sentences else None})
+    warned = [words["warning"], *said] if words["warning"] else said
+    write_latex(directory, title, warned, facts.gates, OF_A_SWEEP, tables, figures)
 
 
 def sweep_tables(facts: Facts) -> list[Table]:
@@ -79,16 +85,7 @@ def sweep_tables(facts: Facts) -> list[Table]:
                 for arm, own in group.arms.items()
             ],
         ),
-        Table(
-            "contrasts",
-            "Contrasts of told identity and linkage",
-            ("model", "contrast", "value", "low", "high", "units", "unit", "worst", "best", "method"),
-            [
-                (model, key, c.value, c.low, c.high, c.units, c.unit, *(c.worst or (None, None)), c.method)
-                for model, found in facts.contrasts.items()
-                for key, c in found.items()
-            ],
-        ),
+        contrasts_table(facts),
         Table(
             "match_probability",
             "Cooperation by told match probability",
@@ -107,13 +104,12 @@ def _words(
     commit = provenance.git_commit()
     return {
         "title": title,
-        "warning": first_line(facts.gates, marked=True),
+        "warning": first_line(facts.gates, marked=len(facts.evidence) > 1),
         "findings": said,
         "gates": facts.gates,
         "figures": figure_words(directory, figures),
         "parts": facts.parts,
         "cells": [_row(directory, name, cell) for name, cell in zip(facts.titles, facts.cells, strict=True)],
-        "effects": _effects(facts),
         "arms": _arms(facts.cells),
         "methods": OF_A_SWEEP,
         "provenance": {
@@ -143,24 +139,6 @@ def _met(cells: Sequence[Cell]) -> dict[str, list[Decision]]:
         if any(d.coplayer_agent_model not in (None, d.agent_model) for d in cell.decisions):
             found[cell.config.condition.name] += cell.decisions
     return found if len(found) <= _MOST_MATRICES else {}
-
-
-def _design(cell: Cell) -> tuple[str, str, int]:
-    return cell.config.scenario.name, cell.config.condition.name, cell.config.seed
-
-
-def _effects(facts: Facts) -> list[dict[str, str | int]]:
-    return [
-        {
-            "model": model,
-            "contrast": name,
-            "value": "no data" if each.value is None else f"{each.value:+.2f}",
-            "interval": "–" if each.low is None or each.high is None else f"{each.low:+.2f} to {each.high:+.2f}",
-            "units": each.units,
-        }
-        for model, found in facts.contrasts.items()
-        for name, each in found.items()
-    ]
 
 
 def _row(directory: Path, name: str, cell: Cell) -> dict[str, str | int]:

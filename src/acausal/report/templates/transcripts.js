@@ -91,6 +91,16 @@
     }
   };
 
+  addEventListener("hashchange", () => { // a link of the page to some of the decisions
+    const wanted = new URLSearchParams(location.hash.slice(1));
+    for (const [name, select] of chosen) {
+      const option = [...select.options].find((each) => each.value !== "" && each.text === wanted.get(name));
+      select.value = option ? option.value : "";
+    }
+    filter();
+    byId("transcripts").scrollIntoView();
+  });
+
   const place = (row) => {
     const words = [`replicate ${column.replicate[row]}`, `round ${column.round[row]}`, `match ${column.match[row]}`];
     if (column.turn[row] > 1) words.push(`turn ${column.turn[row]}`);
