@@ -2,9 +2,9 @@
 
     python benchmarks/calibration.py [STUDIES]
 
-Tournaments: two arms of n replicates, 900 decisions each, whose probability of cooperating is drawn per replicate with
-correlation ρ within it (beta-binomial). Wordings: n wordings asked of both arms, 16 decisions each; a wording shifts
-both (standard deviation 1 in logits) and moves the effect (standard deviation 5 points).
+Replicates: 900 decisions in each, whose probability of cooperating is drawn per replicate with correlation ρ within it
+(beta-binomial); two arms share nothing, or the seeds of their replicates. Wordings: asked of both arms, 16 decisions
+each; a wording shifts both (standard deviation 1 in logits) and moves the effect (standard deviation 5 points).
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special, stats
 
-from acausal.analysis.inference import share
-from acausal.analysis.significance import (
-    FEWEST_PAIRS,
-    FEWEST_PER_ARM,
-    paired_interval,
-    paired_p,
-    two_sample_p,
-    welch_interval,
-)
+from acausal.analysis.many_tests import contrast_interval, paired_p, two_sample_p, welch_interval
+from acausal.analysis.shares import bounded
+from acausal.analysis.significance import FEWEST_PAIRS, FEWEST_PER_ARM
 
 Rates = NDArray[np.float64]
 """Shape (studies, units)."""
-ALPHA = 0.05
+Sizes = NDArray[np.int64]
+Study = Callable[[float], tuple[Rates, tuple[Rates, Rates]]]
+"""Effect → p values and the ends of the intervals, shape (studies,) each."""
+ALPHA, LEVEL = 0.05, 0.95
 BASE = 0.4
 """Cooperation in the lower arm."""
 REPLICATES, CORRELATIONS, EFFECTS = (3, 5, 10, 20), (0.0, 0.05, 0.1, 0.2, 0.5), (0.1, 0.2)
 WORDINGS = (5, 6, 10, 20, 40)
+RATES, MIXINGS = (0.05, 0.2, 0.5, 0.95), ("beta", "logit-normal", "all or nothing")
+"""Of single rates, and how the rates of replicates spread around them."""
+SIZES = {"4 decisions": (4, 0.0), "90": (90, 0.0), "unequal": (90, 0.8)}
+"""Decisions of a replicate: their median, and the standard deviation of its logarithm."""
 _DECISIONS, _ANSWERS = 900, 16
 
 
@@ -50,12 +52,42 @@ class Result:
     """At EFFECTS."""
 
 
+def probabilities(
+    rng: np.random.Generator, studies: int, n: int, mean: float, rho: float, mixing: str = "beta"
+) -> Rates:
+    """Of each replicate: their mean, and ρ = variance / (mean (1 - mean)), whatever their distribution."""
+    if not rho:
+        return np.full((studies, n), mean)
+    if mixing == "beta":
+        drawn: Rates = rng.beta(mean * (1 - rho) / rho, (1 - mean) * (1 - rho) / rho, (studies, n))
+        return drawn
+    if mixing == "all or nothing":
+        pure = rng.random((studies, n)) < rho
+        return np.where(pure, rng.random((studies, n)) < mean, mean)
+    centre, spread = _logit_normal(mean, rho)
+    return np.asarray(special.expit(centre + spread * rng.standard_normal((studies, n))))
+
+
+def _logit_normal(mean: float, rho: float) -> tuple[float, float]:
+    """Centre and standard deviation of the logits, by bisection."""
+    from scipy.optimize import brentq
+
+    z = np.linspace(-6, 6, 401)
+    weights = stats.norm.pdf(z) / stats.norm.pdf(z).sum()
+
+    def centre(spread: float) -> float:
+        return float(brentq(lambda c: weights @ special.expit(c + spread * z) - mean, -60, 60))
+
+    def excess(spread: float) -> float:
+        return float(weights @ (special.expit(centre(spread) + spread * z) - mean) ** 2) - rho * mean * (1 - mean)
+
+    spread = float(brentq(excess, 1e-3, 25))
+    return centre(spread), spread
+
+
 def replicates(rng: np.random.Generator, studies: int, n: int, mean: float, rho: float) -> Rates:
     """Rates of the replicates of one arm."""
-    p = np.full((studies, n), mean)
-    if rho:
-        p = rng.beta(mean * (1 - rho) / rho, (1 - mean) * (1 - rho) / rho, (studies, n))
-    rates: Rates = rng.binomial(_DECISIONS, p) / _DECISIONS
+    rates: Rates = rng.binomial(_DECISIONS, probabilities(rng, studies, n, mean, rho)) / _DECISIONS
     return rates
 
 
@@ -70,8 +102,26 @@ def wordings(rng: np.random.Generator, studies: int, n: int, effect: float, spre
     return differences
 
 
+def blocks(rng: np.random.Generator, studies: int, n: int, rho: float, effect: float, *, base: float = BASE) -> Rates:
+    """Differences of two arms in n replicates that share seeds and seats, half of what these add: ρ in each arm.
+
+    Decisions come in matches of two agents whose choices go together (correlation .5), and up to half of a replicate
+    of one arm is missing, unevenly.
+    """
+    common = rng.standard_normal((studies, n))
+    rates = []
+    for mean, kept in ((base + effect, rng.integers(30, 60, (studies, n))), (base, np.full((studies, n), 60))):
+        ranks = stats.norm.cdf(math.sqrt(0.5) * common + math.sqrt(0.5) * rng.standard_normal((studies, n)))
+        p = special.betaincinv(mean * (1 - rho) / rho, (1 - mean) * (1 - rho) / rho, ranks) if rho else mean
+        alike = rng.binomial(kept, 0.5)  # matches whose two choices are one draw
+        cooperated = 2 * rng.binomial(alike, p) + rng.binomial(2 * (kept - alike), p)
+        rates.append(cooperated / (2 * kept))
+    differences: Rates = rates[0] - rates[1]
+    return differences
+
+
 def two_arms(rng: np.random.Generator, studies: int, n: int, rho: float) -> Result:
-    """Tournaments, tested as `two_samples` tests them."""
+    """Tournaments that share nothing, tested as `two_samples` tests them."""
 
     def study(effect: float) -> tuple[Rates, tuple[Rates, Rates]]:
         a, b = (replicates(rng, studies, n, mean, rho) for mean in (BASE + effect, BASE))
@@ -80,26 +130,67 @@ def two_arms(rng: np.random.Generator, studies: int, n: int, rho: float) -> Resu
     return _result(study, refused=n < FEWEST_PER_ARM)
 
 
-def pairs(rng: np.random.Generator, studies: int, n: int) -> Result:
-    """One-shot arms that share wordings, tested as contrasts are."""
+def paired_units(n: int, values: Callable[[float], Rates], *, most: float = 1.0) -> Result:
+    """Contrasts of units, tested as `contrasts` tests them.
+
+    Args:
+        values: Effect → contrasts of its studies' units.
+        most: The largest that a contrast can be.
+    """
 
     def study(effect: float) -> tuple[Rates, tuple[Rates, Rates]]:
-        values = wordings(rng, studies, n, effect)
-        return paired_p(values) if n >= FEWEST_PAIRS else np.ones(studies), paired_interval(values)
+        drawn = values(effect)
+        p = paired_p(drawn) if n >= FEWEST_PAIRS else np.ones(len(drawn))
+        return p, contrast_interval(drawn, -most, most, level=LEVEL)
 
     return _result(study, refused=n < FEWEST_PAIRS)
 
 
-def covered(rng: np.random.Generator, studies: int, n: int, rho: float) -> float:
-    """Coverage of one arm's own interval, as `share` gives it; a study without an interval is not covered."""
-    rates = replicates(rng, studies, n, BASE, rho)
-    found = [share(list(np.rint(own * _DECISIONS).astype(int)), [_DECISIONS] * n) for own in rates]
-    intervals = [(each.low, each.high) for each in found if each is not None]
-    inside = [low is not None and high is not None and low <= BASE <= high for low, high in intervals]
-    return sum(inside) / studies
+def pairs(rng: np.random.Generator, studies: int, n: int) -> Result:
+    """One-shot arms that share wordings."""
+    return paired_units(n, lambda effect: wordings(rng, studies, n, effect))
 
 
-def _result(study: Callable[[float], tuple[Rates, tuple[Rates, Rates]]], *, refused: bool) -> Result:
+def designs(rng: np.random.Generator, studies: int, n: int) -> dict[str, Result]:
+    """What sweeps contrast beside two arms under one base rate."""
+
+    def words(effect: float) -> Rates:
+        return wordings(rng, studies, n, effect)
+
+    def near_the_top(effect: float) -> Rates:
+        return blocks(rng, studies, n, 0.1, -effect, base=0.98) * -1
+
+    return {
+        "blocks, ρ = .1": paired_units(n, lambda effect: blocks(rng, studies, n, 0.1, effect)),
+        "blocks, ρ = .5": paired_units(n, lambda effect: blocks(rng, studies, n, 0.5, effect)),
+        "arms at .98": paired_units(n, near_the_top),
+        "Γ": paired_units(n, lambda effect: (words(effect) + words(effect)) / 2),
+        "ΔS": paired_units(n, lambda effect: words(effect) - words(0.0), most=2.0),
+    }
+
+
+def rate_coverage(
+    rng: np.random.Generator, studies: int, n: int, rho: float, mean: float, *, size: str = "90", mixing: str = "beta"
+) -> float:
+    """Coverage of one arm's own interval, as `share` gives it."""
+    middle, spread = SIZES[size]
+    totals = np.maximum(1, np.rint(middle * np.exp(spread * rng.standard_normal((studies, n))))).astype(np.int64)
+    won = rng.binomial(totals, probabilities(rng, studies, n, mean, rho, mixing))
+    low, high = bounded(won, totals, LEVEL)
+    return float(((low <= mean) & (mean <= high)).mean())
+
+
+def rate_coverages(rng: np.random.Generator, studies: int, n: int, rho: float) -> dict[str, float]:
+    """Case → coverage: every rate, size and distribution of the replicates' rates."""
+    return {
+        f"rate {mean:g}, {size}, {mixing}": rate_coverage(rng, studies, n, rho, mean, size=size, mixing=mixing)
+        for mean in RATES
+        for size in SIZES
+        for mixing in (MIXINGS if rho else MIXINGS[:1])
+    }
+
+
+def _result(study: Study, *, refused: bool) -> Result:
     rejections, coverage = [], []
     for effect in (0.0, *EFFECTS):
         p, (low, high) = study(effect)
@@ -109,8 +200,14 @@ def _result(study: Callable[[float], tuple[Rates, tuple[Rates, Rates]]], *, refu
     return Result(None, mean, None) if refused else Result(rejections[0], mean, tuple(rejections[1:]))
 
 
-def _row(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
+def _row(*cells: object) -> None:
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def _head(*names: str) -> None:
+    print()
+    _row(*names)
+    _row(*["---"] * len(names))
 
 
 def _cells(found: Result) -> list[str]:
@@ -120,23 +217,30 @@ def _cells(found: Result) -> list[str]:
 
 
 def main(studies: int) -> None:
-    """Print the two tables."""
+    """Print the tables."""
     start, rng = time.perf_counter(), np.random.default_rng(0)
     error = math.sqrt(ALPHA * (1 - ALPHA) / studies)
-    print(f"{studies:,} studies a cell; Monte-Carlo standard error of a share near 5 or 95 %: {error:.4f}.\n")
+    print(f"{studies:,} studies a cell; Monte-Carlo standard error of a share near 5 or 95 %: {error:.4f}.")
     powers = [f"power at {round(100 * effect)} points" for effect in EFFECTS]
-    print(
-        _row("replicates per arm", "ρ", "false positives", "coverage of the difference", *powers, "coverage of a rate")
-    )
-    print(_row(*["---"] * (5 + len(EFFECTS))))
+    _head("replicates per arm", "ρ", "false positives", "coverage of the difference", *powers)
     for n in REPLICATES:
         for rho in CORRELATIONS:
-            found, rate = two_arms(rng, studies, n, rho), covered(rng, min(studies, 2_000), n, rho)
-            print(_row(n, rho, *_cells(found), f"{rate:.3f}"), flush=True)
-    print("\n" + _row("wordings", "false positives", "coverage of the contrast", *powers))
-    print(_row(*["---"] * (3 + len(EFFECTS))))
+            _row(n, rho, *_cells(two_arms(rng, studies, n, rho)))
+    _head("wordings", "false positives", "coverage of the contrast", *powers)
     for n in WORDINGS:
-        print(_row(n, *_cells(pairs(rng, studies, n))), flush=True)
+        _row(n, *_cells(pairs(rng, studies, n)))
+    _head("design", "units", "false positives", "coverage of the contrast", *powers)
+    for n in (6, 10, 20):
+        for name, found in designs(rng, studies, n).items():
+            _row(name, n, *_cells(found))
+    few = min(studies, 500)
+    print(f"\n{few:,} studies a case; Monte-Carlo standard error {math.sqrt(ALPHA * (1 - ALPHA) / few):.4f}.")
+    _head("replicates", "ρ", "coverage of a rate: least", "where", "median", "most")
+    for n in REPLICATES:
+        for rho in CORRELATIONS:
+            cases = rate_coverages(rng, few, n, rho)
+            least = min(cases, key=cases.__getitem__)
+            _row(n, rho, f"{cases[least]:.3f}", least, *(f"{f(list(cases.values())):.3f}" for f in (np.median, max)))
     print(f"\n{time.perf_counter() - start:.0f} s")
 
 

@@ -6,7 +6,6 @@ import pytest
 from dsl import play, substituted
 from generators import replicates
 from hypothesis import given
-from scipy import stats
 
 from acausal.analysis.inference import share
 from acausal.analysis.rates import (
@@ -54,14 +53,6 @@ def test_one_replicate_gives_no_interval() -> None:
     assert (rate.low, rate.high, rate.method) == (None, None, "one replicate: no interval")
 
 
-def test_the_interval_is_students_over_replicate_means() -> None:
-    rate = share([3, 5, 8, 6], [10, 10, 10, 10])
-    low, high = stats.t.interval(0.95, 3, loc=0.55, scale=stats.sem([0.3, 0.5, 0.8, 0.6]))
-    assert rate is not None
-    assert (rate.value, rate.low, rate.high) == pytest.approx((0.55, low, high))
-    assert (rate.n, rate.clusters) == (40, 4)
-
-
 @pytest.mark.parametrize(("n", "bound"), [(5, 0.451), (20, 0.139), (200, 0.0149)])
 def test_an_arm_at_zero_or_one_gets_the_one_sided_bound(n: int, bound: float) -> None:
     floor, ceiling = share([0] * n, [9] * n), share([9] * n, [9] * n)
@@ -69,13 +60,6 @@ def test_an_arm_at_zero_or_one_gets_the_one_sided_bound(n: int, bound: float) ->
     assert ceiling is not None
     assert (floor.low, floor.high) == pytest.approx((0.0, bound), abs=5e-4)
     assert (ceiling.low, ceiling.high) == pytest.approx((1 - bound, 1.0), abs=5e-4)
-
-
-def test_equal_replicates_in_between_get_no_interval_but_a_warning() -> None:
-    rate = share([1, 1, 1], [2, 2, 2])
-    assert rate is not None
-    assert rate.low is None
-    assert "all replicates equal" in rate.method
 
 
 @given(decisions=replicates())

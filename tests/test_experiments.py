@@ -36,7 +36,7 @@ ARMS = {
     "controls": 5 * 2,
     "cover_stories": 3 * 2 * 2,
     "d1_identity_linkage": 13,
-    "d2_match_probability": 6 * 6,
+    "d2_match_probability": 7 * 6,
     "d3_description": 9,
     "d4_horizon": 5 * 3,
     "d5_tournament": 3 * 2,
@@ -204,13 +204,21 @@ def test_a_file_says_what_it_asks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - WORDED_ONCE))
-def test_every_told_arm_has_ten_wordings_each_as_often(name: str) -> None:
+def test_every_told_arm_has_ten_wordings_or_more_each_as_often(name: str) -> None:
     for config in cells(name):
-        count = paraphrase_count(config)
-        assert count in (1, 10)
-        assert config.replicates % count == 0
+        used = min(paraphrase_count(config), config.replicates)
+        assert used in (1, 8, 10, 20)
+        assert config.replicates % used == 0
         if config.condition.claim is not Claim.none or config.condition.framing != "none":
-            assert count == 10, config.condition.name
+            assert used >= min(10, config.replicates), config.condition.name
+
+
+def test_confirmatory_designs_play_twenty_wordings() -> None:
+    for name in ("d1_identity_linkage", "d2_match_probability", "d3_description", "d6_common_knowledge"):
+        told = [
+            c for c in cells(name) if c.condition.claim is not Claim.none or c.condition.match_probability is not None
+        ]
+        assert {min(paraphrase_count(config), config.replicates) for config in told} == {20}, name
 
 
 def test_the_identity_claim_moves_the_agent_that_reacts_to_it_and_no_other(laboratory: Laboratory) -> None:

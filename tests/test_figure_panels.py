@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 from dsl import play
 
-from acausal.analysis.outcomes import mean_over
+from acausal.analysis.inference import pooled_mean
 from acausal.analysis.outcomes import trajectories as paths
 from acausal.report.captions import caption
 from acausal.report.figure_files import COLOURS, HIGH, STYLE, WIDE, Mark, blank, broken, inline, save, share_of_page
@@ -42,8 +42,8 @@ def test_a_round_without_points_ends_a_path_and_no_zero_is_drawn() -> None:
 
 
 def test_a_mean_over_nothing_is_none() -> None:
-    assert mean_over([]) is None
-    assert mean_over([[], []]) is None
+    assert pooled_mean([]) is None
+    assert pooled_mean([[], []]) is None
 
 
 def test_one_round_has_no_path_and_no_outcome_no_figure() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from writing import wrote
 
-from acausal.analysis.judging import NAMELESS, answer_format, blinded, own_ideas, question, read_judgement
+from acausal.analysis.judging import EITHER, NAMELESS, answer_format, blinded, own_ideas, question, read_judgement
 from acausal.analysis.phrases import Marker
-from acausal.analysis.written import Written
+from acausal.analysis.written import Source, Written, evenly
 from acausal.errors import BudgetExceeded, ConfigError
-from acausal.judges import judge_config, judged, sampled
+from acausal.game import Action
+from acausal.judges import foretold, judge_config, judged
+from acausal.models.faults import Fault
 from acausal.models.ledger import lines_on_record
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.report.judgements import Judgement, agreements, disagreements, judges_document, judges_tables, raters
@@ -156,10 +161,105 @@ def test_the_question_tells_every_idea_and_holds_the_text_apart() -> None:
 
 
 def test_a_sample_is_spread_over_all_texts() -> None:
-    assert [text.agent for text in sampled(TEXTS, 2)] == [1, 3]
-    assert sampled(TEXTS, None) == sampled(TEXTS, 9) == TEXTS
+    assert [text.agent for text in evenly(TEXTS, 2)] == [1, 3]
+    assert evenly(TEXTS, None) == evenly(TEXTS, 9) == TEXTS
 
 
 def test_a_judge_that_is_no_model_is_refused() -> None:
     with pytest.raises(ConfigError, match="nobody"):
         judge_config("nobody", [])
+
+
+def struck(directory: Path, *faults: Fault, retries: int = 0) -> tuple[Judgement, int]:
+    """What a judge says whose endpoint fails in these ways."""
+    with running(SimulatorSettings(faults=faults)) as simulator:
+        dials = [f"models.a.max_retries={retries}", "models.a.retry_delay=0.01", "models.a.timeout_s=5"]
+        config = judge_config("sim_coin=sim/judge", [f"models.a.endpoint.base_url={simulator.base_url}", *dials])
+        return judged(config, TEXTS, directory, {}, hide=[]), len(simulator.requests)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (Fault(status=429, retry_after_s=0.01), "429"),
+        (Fault(status=503), "503"),
+        (Fault(drop=True), ""),
+        (Fault(raw='{"choices": [{"mess'), ""),
+        (Fault(truncated=True), ""),
+        (Fault(text="I would say: identity."), "no JSON object"),
+        (Fault(text=json.dumps(NOTHING)[:40], finish_reason="length"), "cut off (length)"),
+        (Fault(text=json.dumps(NOTHING), finish_reason="length"), "cut off (length)"),
+        (Fault(text=json.dumps(NOTHING), served_model="sim/another"), "answered by another model, sim/another"),
+    ],
+)
+def test_a_judges_failure_is_missing_and_never_a_text_without_ideas(tmp_path: Path, fault: Fault, why: str) -> None:
+    found, _ = struck(tmp_path, replace(fault, requests=(1,)))
+    assert len(found.illegible) in (1, 2)  # a struck text may stand twice among those read
+    assert not found.illegible.keys() & found.held.keys()
+    assert found.illegible.keys() | found.held.keys() == set(range(len(TEXTS)))
+    assert all(why in said for said in found.illegible.values())
+    compared = raters(TEXTS, [found])
+    assert {each.n for _, _, each in agreements(compared)} == {len(found.held)}
+
+
+def test_what_failed_is_asked_again_and_nothing_else(tmp_path: Path) -> None:
+    first, _ = struck(tmp_path, Fault(status=503, requests=(2,)))
+    assert len(first.illegible) in (1, 2)
+    again, requests = struck(tmp_path)
+    assert (requests, again.illegible) == (1, {})
+
+
+def test_a_limit_that_passes_is_waited_out(tmp_path: Path) -> None:
+    found, requests = struck(tmp_path, Fault(status=429, retry_after_s=0.01, requests=(1, 3)), retries=4)
+    assert (requests, found.illegible) == (4 + 2, {})
+
+
+def test_a_judge_does_not_learn_what_a_decision_came_to(tmp_path: Path) -> None:
+    labels = {Action.COOPERATE: "Blue", Action.DEFECT: "Red"}
+    said = replace(wrote("We are identical, so I choose Blue.", "C"), source=Source.REPLY, match=1, labels=labels)
+    other = replace(said, text="We are identical, so I choose Red.")
+    found, requests = asked("judge", tmp_path, [said, other])
+    assert requests == 1  # one text, whatever was chosen
+    assert found.found[0] == {Marker.IDENTITY: f"We are identical, so I choose {EITHER}."}
+    quoted = replace(said, told="They say: we are identical, so I choose Red.")
+    assert asked("judge", tmp_path, [quoted])[0].held == {0: frozenset()}  # an echo stays one without its label
+
+
+def test_the_cost_is_told_before_and_counted_after(tmp_path: Path) -> None:
+    with running(SimulatorSettings()) as simulator:
+        config = judge_config("sim_coin=sim/judge", [f"models.a.endpoint.base_url={simulator.base_url}"])
+        before = foretold(config, TEXTS, tmp_path, hide=[])
+        assert len(simulator.requests) == 0
+        assert before.startswith("judge sim/judge: 5 texts, 4 different, 4 calls to make, $")
+        spent = judged(config, TEXTS, tmp_path, {}, hide=[]).tally.cost_usd
+        low, high = (float(end.strip("$")) for end in before.rpartition(", ")[2].split(" to "))
+        assert low <= spent <= high
+        assert "4 different, 0 calls to make, $0.00" in foretold(config, TEXTS, tmp_path, hide=[])
+
+
+MANY = [wrote(f"We are identical, number {number}.", agent=number) for number in range(60)]
+
+
+def asking(base_url: str, directory: Path) -> None:
+    """One life of a judge, in a process of its own."""
+    dials = [f"models.a.endpoint.base_url={base_url}", "models.a.max_concurrency=4"]
+    judged(judge_config("sim_coin=sim/judge", dials), MANY, directory, {}, hide=[])
+
+
+def test_killed_half_way_it_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
+    with running(SimulatorSettings(latency_s=0.02)) as simulator:
+        child = multiprocessing.get_context("forkserver").Process(target=asking, args=(simulator.base_url, tmp_path))
+        child.start()
+        while len(simulator.requests) < 20:
+            assert child.is_alive()
+            time.sleep(0.001)
+        child.kill()
+        child.join()
+        lines = (tmp_path / "sim_judge" / "calls.jsonl").read_bytes()
+        kept = {json.loads(line)["key"] for line in lines[: lines.rfind(b"\n") + 1].splitlines()}
+        before = len(simulator.requests)
+        assert 0 < len(kept) < len(MANY)
+        asking(simulator.base_url, tmp_path)
+        assert len(simulator.requests) - before == len(MANY) - len(kept)
+    every = [line.reply.key for line in lines_on_record(tmp_path / "sim_judge" / "calls.jsonl")]
+    assert len(every) == len(set(every)) == len(MANY)

@@ -22,7 +22,11 @@ def stances(text: str, told: str = "") -> dict[Marker, Stance]:
 def labelled(split: str) -> list[tuple[str, set[str]]]:
     with SENTENCES.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="|"))
-    return [(row["sentence"], set(filter(None, row["labels"].split(",")))) for row in rows if row["split"] == split]
+    return [
+        (row["sentence"].replace("\\n", "\n"), set(filter(None, row["labels"].split(","))))
+        for row in rows
+        if row["split"] == split
+    ]
 
 
 def scored(split: str) -> Accuracy:
@@ -48,6 +52,13 @@ def scored(split: str) -> Accuracy:
         ("If we are identical, I cooperate.", Stance.HYPOTHETICAL),
         ("If it pays, fine; we are identical.", Stance.ASSERTED),
         ("I was told that we are identical.", Stance.REPORTED),
+        ("Others argue that we are identical.", Stance.REPORTED),
+        ("It reads “we are identical copies”.", Stance.REPORTED),
+        ("We are “identical”.", Stance.ASSERTED),
+        ("Are we identical?", Stance.HYPOTHETICAL),
+        ("I help, not because we are identical.", Stance.DENIED),
+        ("An identical mind would help, but I do not.", Stance.DENIED),
+        ("We are identi-\ncal, as far\nas I see.", Stance.ASSERTED),
     ],
 )
 def test_an_idea_is_held_only_where_it_is_asserted(text: str, stance: Stance) -> None:
@@ -103,7 +114,15 @@ def test_the_sample_is_large_enough_and_its_labels_are_markers() -> None:
     assert set().union(*(labels for _, labels in rows)) == set(Marker)
 
 
-@pytest.mark.parametrize(("split", "precision", "recall"), [("tuned", 1.0, 1.0), ("held_out", 1.0, 20 / 27)])
+@pytest.mark.parametrize(
+    ("split", "precision", "recall"),
+    [
+        ("tuned", 1.0, 1.0),
+        ("held_out", 1.0, 20 / 27),
+        ("hard_tuned", 7 / 9, 7 / 8),
+        ("hard_held_out", 7 / 9, 7 / 9),
+    ],
+)
 def test_its_precision_and_recall_are_as_stated(split: str, precision: float, recall: float) -> None:
     found = scored(split)
     assert found.precision == pytest.approx(precision)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 from dsl import play, substituted
 from generators import replicates
 from hypothesis import given
 from hypothesis import strategies as st
-from test_document import TOTALS, both
 
+from acausal.analysis.inference import Estimate
 from acausal.analysis.outcomes import (
     OUTCOMES,
     gini,
@@ -21,10 +18,7 @@ from acausal.analysis.outcomes import (
     mean_payoff_by_model,
     outcome_shares,
 )
-from acausal.analysis.rates import summary
-from acausal.analysis.rules import game_summary
 from acausal.records import Decision
-from acausal.schema import Config
 
 amounts = st.lists(st.floats(0, 1000), min_size=1, max_size=20)
 
@@ -80,7 +74,7 @@ def test_the_interval_of_the_mean_payoff_is_over_replicates() -> None:
     assert rate.low == pytest.approx(2 - 12.706, abs=1e-3), "points are no shares: not cut at 0"
     equal = mean_payoff(play("C", "C") + play("C", "C", replicate=2))
     assert equal is not None
-    assert (equal.low, equal.method) == (None, "all replicates equal: no interval")
+    assert (equal.low, equal.method) == (None, "t interval over replicates: all replicates equal, no interval")
 
 
 @pytest.mark.parametrize(
@@ -107,33 +101,14 @@ def test_gini_agrees_with_its_definition_and_is_blind_to_units(values: list[floa
 
 
 def test_inequality_is_of_totals_within_a_replicate() -> None:
-    assert gini_of_scores(play("CD", "DC")) == 0.0, "5 and 5 in the end"
-    assert gini_of_scores(play("C", "D") + play("C", "C", replicate=2)) == 0.25, "mean of 0.5 and 0"
+    def value(found: Estimate | None) -> tuple[float, int] | None:
+        return None if found is None else (found.value, found.clusters)
+
+    assert value(gini_of_scores(play("CD", "DC"))) == (0.0, 1), "5 and 5 in the end"
+    unequal = gini_of_scores(play("C", "D") + play("C", "C", replicate=2))
+    assert value(unequal) == (0.25, 2), "mean of 0.5 and 0"
+    assert unequal is not None
+    assert unequal.high == pytest.approx(0.25 + 12.706 * 0.25, abs=1e-3)
     assert gini_of_scores(play("?", "C")) is None
-    assert gini_of_power(play("C", "D")) == 0.0
+    assert value(gini_of_power(play("C", "D"))) == (0.0, 1)
     assert gini_of_power([]) is None
-
-
-def test_the_report_says_the_game_its_threshold_and_its_outcomes(
-    composed: Callable[..., Config], tmp_path: Path
-) -> None:
-    decisions = play("CCDD", "CDDD")
-    content = summary(decisions, TOTALS) | game_summary(composed(), decisions)
-    for text in both(tmp_path, decisions, summary=content):
-        assert "r* = (T - S) / ((T - S) + (R - P)) = 0.714" in text
-        assert "DEFECT dominates; Nash equilibria in pure strategies: (DEFECT, DEFECT); mutual coop" in text
-        assert "Mean payoff: 1.88 points a decision (n 8)" in text
-        assert "12.5 %" in text
-    deadlock = game_summary(composed("game=deadlock"), decisions)
-    for text in both(tmp_path, decisions, summary=content | deadlock):
-        assert "is not defined here" in text
-        assert "mutual cooperation is not Pareto-optimal" in text
-    warned = game_summary(composed("game.power.mode=random", "game.power.rule=log", "game.power.told=true"), decisions)
-    for text in both(tmp_path, decisions, summary=content | warned):
-        assert "Warning: game.power.rule=log" in text
-        assert "4 of 4 matches were no prisoner" in text
-        assert "Agents were told their power." in text
-    fair = game_summary(composed("game.power.mode=evolving"), decisions)
-    for text in both(tmp_path, decisions, summary=content | fair):
-        assert "Power is evolving" in text
-        assert "leaves the order of the payoffs and r* as they are. Agents were not told their power." in text

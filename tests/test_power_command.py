@@ -47,7 +47,7 @@ def test_stated_assumptions_give_a_row(capsys: pytest.CaptureFixture[str]) -> No
     assert 6 <= int(needed.split()[0]) <= 8
     assert 58 <= int(found.split()[0]) <= 72
     assert 22 <= float(smallest.split()[0]) <= 26
-    assert "exact permutation of replicates" in output
+    assert "exact studentised permutation of replicates" in output
 
 
 def test_an_unknown_correlation_is_tried_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,10 +75,10 @@ def test_a_planned_tournament_is_priced(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_one_shot_sweep_is_compared_wording_by_wording(capsys: pytest.CaptureFixture[str]) -> None:
     plan = ["experiment=d1_identity_linkage", "condition=identical_copy_linked,identical_copy_u95", "preflight=off"]
     output = said(capsys, *plan, "effect=30", "correlation=0.05", FEW)
-    assert "10 wordings are written, shared by the arms; 4 replicates of each are planned" in output
+    assert "20 wordings are written, shared by the arms; 2 replicates of each are planned" in output
     [[_, wordings, replicates, calls, *_]] = rows(output)
     assert int(wordings.split()[0]) <= 10
-    assert int(replicates) % 10 == 0
+    assert int(replicates) % 20 == 0
     assert int(calls.replace(",", "")) == 2 * 8 * int(replicates)
     hopeless = said(capsys, *plan, "effect=5", "correlation=0.3", FEW)
     assert rows(hopeless)[0][2] == "none: more wordings"

@@ -50,7 +50,7 @@ def test_what_is_shown_is_what_is_hashed(composed: Callable[..., Config], capsys
     words = ["condition=identical_copy_u95", *DIRECT]
     lines = said(capsys, *words, "--hashes", "--all")
     config = composed(*words)
-    asked = [question for paraphrase in range(1, 11) for question in questions(config, paraphrase)]
+    asked = [question for paraphrase in range(1, 21) for question in questions(config, paraphrase)]
     assert [line.split()[0] for line in lines[3:-1]] == [question.hash for question in asked]
 
 
@@ -74,7 +74,7 @@ def test_an_arm_of_one_wording_is_compared_with_each_of_many(capsys: pytest.Capt
         "[system, paraphrase 1]",
         "+In each match, the other participant is an identical copy of you.",
     ]
-    assert len([line for line in second if line.startswith("+")]) == 10
+    assert len([line for line in second if line.startswith("+")]) == 20
     assert not [line for line in second if line.startswith("-")]
 
 

@@ -69,6 +69,19 @@ def replaced() -> list[Decision]:
     return play("CC", "DD", models=("x", "y")) + substituted(second[::2]) + second[1::2]
 
 
+def test_the_unit_of_a_one_shot_rate_is_the_wording_and_of_a_tournament_the_replicate() -> None:
+    """Forty replicates of ten wordings are ten units: replicates of a wording share it."""
+    one_shot = [replace(d, paraphrase=k % 10 + 1) for k in range(40) for d in play("C", "CD"[k % 2], replicate=k + 1)]
+    rate = cooperation_rate(one_shot)
+    assert rate is not None
+    assert (rate.clusters, rate.method.rpartition(" ")[2]) == (10, "wordings")
+    later = [replace(d, paraphrase=k % 10 + 1) for k in range(40) for d in play("CC", "CD", replicate=k + 1)]
+    rounds, alone = cooperation_rate(later), cooperation_rate([replace(d, paraphrase=1) for d in one_shot])
+    assert rounds is not None
+    assert alone is not None
+    assert (rounds.clusters, alone.clusters) == (40, 40)
+
+
 def test_by_intention_to_treat_a_substitutes_decision_counts_for_the_model_assigned_and_elsewhere_never() -> None:
     said = summary(replaced(), TOTALS)
     assert said["cooperation_rate"] == 2 / 6
@@ -102,5 +115,5 @@ def test_the_intention_to_treat_sentence_names_the_models_that_were_stood_in_for
         "Counted for the model assigned whoever answered (intention to treat): 25.0 % of 8 decisions cooperate "
         "(95 % interval "
     )
-    assert said.endswith(" over 2 replicates: t interval on replicate means); x 50.0 % of 4.")
+    assert said.endswith(" over 2 replicates: logit t and beta-binomial interval over replicates); x 50.0 % of 4.")
     assert intention_to_treat(substituted(play("?", "?"))) == []

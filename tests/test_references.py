@@ -17,17 +17,14 @@ from acausal.analysis import clustered
 from acausal.analysis.agreement import agreement
 from acausal.analysis.binomial import clopper_pearson, fisher, wilson
 from acausal.analysis.equivalence import equivalence, over_models
-from acausal.analysis.inference import share, unit_mean
-from acausal.analysis.many_tests import welch
+from acausal.analysis.inference import jackknifed, share, unit_mean
+from acausal.analysis.many_tests import paired_interval, two_sample_p, welch_p
 from acausal.analysis.outcomes import gini
-from acausal.analysis.own_kind import jackknifed
 from acausal.analysis.power import effect_seen
 from acausal.analysis.significance import (
     benjamini_hochberg,
     holm,
     paired,
-    paired_interval,
-    two_sample_p,
     two_samples,
 )
 
@@ -195,7 +192,7 @@ def test_power_is_that_of_the_manual_of_power_t_test() -> None:
     """?power.t.test: `power.t.test(n = 20, delta = 1, sd = 1)`: power = 0.8689528; here over simulated studies."""
     chance = np.random.default_rng(20)
     studies = 40_000
-    p_values = welch(chance.normal(1, 1, (studies, 20)), chance.normal(0, 1, (studies, 20)))
+    p_values = welch_p(chance.normal(1, 1, (studies, 20)), chance.normal(0, 1, (studies, 20)))
     assert float((p_values <= 0.05).mean()) == pytest.approx(0.8689528, abs=3 * math.sqrt(0.87 * 0.13 / studies))
 
 

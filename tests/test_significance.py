@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from acausal.analysis.equivalence import equivalence, over_models
+from acausal.analysis.many_tests import paired_p, sign_flip_p, two_sample_p, welch_interval
 from acausal.analysis.significance import (
     benjamini_hochberg,
     holm,
     paired,
-    paired_p,
-    two_sample_p,
     two_samples,
-    welch_interval,
 )
 
 ONE, OTHER = [0.1, 0.2, 0.3, 0.2, 0.4], [0.3, 0.35, 0.3, 0.25, 0.6]
@@ -58,7 +56,7 @@ def test_two_arms_without_variance_have_the_p_of_their_number_and_never_0(n: int
     assert (estimate.value, estimate.low, estimate.high) == (-1, None, None)
     assert test.p_value == pytest.approx(p)
     _, many = two_samples([0.0] * 20, [1.0] * 20)
-    assert many.p_value == pytest.approx(2 / 10_000)
+    assert many.p_value == pytest.approx(1 / 10_000)
     _, same = two_samples([1.0] * n, [1.0] * n)
     assert same.p_value == 1
 
@@ -176,3 +174,37 @@ def test_many_studies_are_tested_as_one_is() -> None:
     single = [two_samples(list(one), list(other))[1].p_value for one, other in zip(a, b, strict=True)]
     assert list(two_sample_p(a, b)) == pytest.approx(single)
     assert list(paired_p(a - b)) == pytest.approx([paired(list(each)).p_value for each in a - b])
+
+
+def test_a_unit_without_a_number_refuses_the_test_and_never_makes_a_p_of_0() -> None:
+    nan = float("nan")
+    assert paired([nan, *ONE, 0.3]).p_value is None
+    assert two_samples([nan, *ONE], [*OTHER, 0.4])[1].p_value is None
+    assert equivalence([nan] * 8).p_value is None
+    assert np.isnan(paired_p(np.array([[nan] * 8]))[0])
+    for adjust in (holm, benjamini_hochberg):
+        with pytest.raises(ValueError, match="a family is made of p values in .0, 1., but holds nan"):
+            adjust([0.01, nan])
+
+
+def test_more_flips_than_can_be_counted_are_drawn_and_what_was_seen_counts_as_one() -> None:
+    far = np.random.default_rng(0).normal(3, 0.3, (2, 25))
+    assert sign_flip_p(far) == pytest.approx([1e-4, 1e-4]), "not 0 of 2^25, and not 2^-24"
+    near = np.random.default_rng(1).normal(0.05, 0.3, 25)
+    assert sign_flip_p(near) == pytest.approx(paired_p(near), abs=0.02)
+
+
+def test_arms_of_unequal_size_are_told_apart_by_the_studentised_difference() -> None:
+    one, other = [0.1, 0.2, 0.3, 0.25, 0.15], [0.3, 0.5, 0.45, 0.6, 0.35, 0.4, 0.7]
+
+    def statistic(a: np.ndarray, b: np.ndarray) -> float:
+        return abs(float(stats.ttest_ind(a, b, equal_var=False).statistic))
+
+    expected = stats.permutation_test((one, other), statistic, alternative="greater", n_resamples=1_000)
+    assert two_samples(one, other)[1].p_value == pytest.approx(expected.pvalue)
+
+
+def test_an_effect_at_the_margin_itself_is_not_equivalent() -> None:
+    assert equivalence([0.1] * 40).p_value == 1
+    assert equivalence([0.05, 0.15] * 20).p_value == 1
+    assert equivalence([-0.099] * 400).p_value is not None

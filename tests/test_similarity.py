@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
+from statistics import fmean
 
 import pytest
 from dsl import play
@@ -23,12 +25,14 @@ from acausal.analysis.similarity import (
     played_profile,
     profile_of,
     situations_of,
+    vectors,
 )
 from acausal.analysis.written import Written
 from acausal.design.program import OUTCOMES, Program, constant
 from acausal.game import Action
 
 PROFILES = st.dictionaries(st.sampled_from(SITUATIONS), st.floats(0, 1), min_size=1)
+PARTLY = st.dictionaries(st.sampled_from(SITUATIONS), st.sampled_from([0.0, 0.3, 0.5, 1.0]))
 TIT_FOR_TAT = Program(1.0, {(own, other): float(other is Action.COOPERATE) for own, other in OUTCOMES})
 C, D = (profile_of(constant(p)) for p in (1.0, 0.0))
 
@@ -179,3 +183,41 @@ def test_few_texts_are_no_reason_to_fail(texts: list[str]) -> None:
     found = sort_texts(written, [C] * len(texts))
     assert (found is None) == (texts == ["…"])
     assert len(likenesses(written, [C] * len(texts))) == (len(texts) > 1)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from(["one rule", "a rule", "no way", "…"]), PARTLY), max_size=9
+    )
+)
+def test_what_is_summed_is_what_visiting_every_pair_gives(agents: list[tuple[str, str, dict[str, float]]]) -> None:
+    texts = [wrote(text, model=model, agent=n) for n, (model, text, _) in enumerate(agents, start=1)]
+    profiles = [profile for _, _, profile in agents]
+    rows = likenesses(texts, profiles)
+    table = vectors([written.text for written in texts])
+    for row in rows:
+        pairs = [
+            (a, b)
+            for a, b in combinations(range(len(texts)), 2)
+            if " × ".join(sorted({texts[a].model, texts[b].model})) == row.models
+        ]
+        apart = [known for a, b in pairs if (known := distance(profiles[a], profiles[b])) is not None]
+        assert (row.distance is None) == (not apart)
+        if row.distance is not None:
+            assert row.distance.n == len(apart)
+            assert row.distance.value == pytest.approx(fmean(apart), abs=1e-9)
+        if table is not None:
+            dense = table[0].toarray()
+            assert row.cosine is not None
+            assert row.cosine.value == pytest.approx(fmean(float(dense[a] @ dense[b]) for a, b in pairs), abs=1e-9)
+
+
+def test_what_position_does_is_told_apart_from_what_strategies_do() -> None:
+    first = {Action.COOPERATE: "X", Action.DEFECT: "Y"}
+    orders = [first, dict(reversed(first.items()))]
+    texts = [replace(wrote("Take the first.", agent=n), labels=orders[n % 2]) for n in range(6)]
+    found = named(likenesses(texts, [D if n % 2 else C for n in range(6)]), WITHIN)
+    assert found.distance is not None
+    assert found.distance.value == pytest.approx(9 / 15)  # pairs with opposite orders do the opposite
+    assert found.same_order is not None
+    assert (found.same_order.value, found.same_order.n) == (0.0, 6)

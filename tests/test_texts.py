@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -170,6 +171,25 @@ def test_what_cannot_be_judged_is_one_line(
 ) -> None:
     assert _main(["texts", str(sweep), *flags]) == 1
     assert line in capsys.readouterr().err
+
+
+def test_the_report_of_a_sweep_takes_up_what_judges_said(sweep: Path) -> None:
+    assert _main(["texts", str(sweep), "--judge", "scripted=scripted/judge"]) == 0
+    assert _main(["report", str(sweep)]) == 0
+    for ending in ("md", "html"):
+        shown = (sweep / f"report.{ending}").read_text(encoding="utf-8")
+        assert "What the agents wrote" in shown
+        assert "judge: read 40 of 40 texts" in shown
+    judges = json.loads((sweep / "texts" / "judges.json").read_text(encoding="utf-8"))
+    assert judges["models"][0] == {
+        "model": "scripted/judge",
+        "served_by": ["scripted/judge"],
+        "read": 40,
+        "unread": 0,
+        "calls": judges["models"][0]["calls"],
+        "replayed": 0,
+        "cost_usd": 0.0,
+    }
 
 
 def test_a_directory_without_a_cell_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -237,7 +237,7 @@ def _quoted_strategy(loads: Mapping[Kind, Load], settled: Mapping[Kind, Settled]
     written = [call.reply_bytes for done in strategies for call in done.measured]
     ceiling = float(max(asked, default=0))
     least, most = _mean(written) if written else (0.0, 0.0)
-    low, high = _tokens_of(least)[0], _tokens_of(most)[1]
+    low, high = tokens_of(least)[0], tokens_of(most)[1]
     if not written:
         low, high = STRATEGY_TOKENS
     return Span(min(low, ceiling), min(high, ceiling), ceiling)
@@ -250,15 +250,15 @@ def _tokens_in(schema_tokens: int, load: Load, done: Settled, calls: int, quote:
     if done.measured:
         low, high = (calls * tokens for tokens in _mean([call.tokens_in for call in done.measured]))
         measured_bytes = calls * math.fsum(call.prompt_bytes for call in done.measured) / len(done.measured)
-        low += _tokens_of(least - measured_bytes)[0]
-        high += _tokens_of(most - measured_bytes)[1]
+        low += tokens_of(least - measured_bytes)[0]
+        high += tokens_of(most - measured_bytes)[1]
         return Span(max(0.0, low), high, high + quotes * quote.ceiling)
     frame = calls * (TEMPLATE_TOKENS + schema_tokens)
-    words = Span(_tokens_of(least)[0], _tokens_of(most)[1] + frame, _tokens_of(most)[1] + frame)
+    words = Span(tokens_of(least)[0], tokens_of(most)[1] + frame, tokens_of(most)[1] + frame)
     return words + quote * quotes
 
 
-def _tokens_of(size: float) -> tuple[float, float]:
+def tokens_of(size: float) -> tuple[float, float]:
     """Fewest and most tokens of so many bytes, which are negative where prompts shrink."""
     fewest, most = sorted((size / MOST_BYTES_PER_TOKEN, size / LEAST_BYTES_PER_TOKEN))
     return fewest, most

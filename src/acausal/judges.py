@@ -7,29 +7,37 @@ what it touches.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from acausal.analysis.judging import answer_format, blinded, own_ideas, question, read_judgement
+from acausal.analysis.judging import answer_format, blinded, own_ideas, question, read_judgement, without_labels
 from acausal.analysis.phrases import Marker
-from acausal.analysis.written import Written
+from acausal.analysis.written import Source, Written
 from acausal.config import check_keys, fingerprint, identity
 from acausal.design.seeds import placed_seed
+from acausal.dry_run import listings_of
 from acausal.errors import Interrupted
+from acausal.estimate import tokens_of
 from acausal.launch import compose_cell
+from acausal.models.calls import calls_for
+from acausal.models.catalog import Price, price_of
 from acausal.models.client import Client
 from acausal.models.connect import connect
-from acausal.models.ledger import Ledger
+from acausal.models.ledger import FILE, Ledger, lines_on_record
 from acausal.models.preflight import inspect
 from acausal.process import Signals
 from acausal.progress import Tally
 from acausal.records import Place, Purpose, Reply, Request
 from acausal.report.judgements import Judgement
+from acausal.report.rows import dollars
 from acausal.schema import AnswerFormat, Config
 
 SLOT = "a"
+LEAST_ANSWER, MOST_ANSWER = 16, 400
+"""Tokens of an answer: eight nulls at a token a word, and as many passages."""
 
 
 def judge_config(name: str, overrides: Sequence[str]) -> Config:
@@ -67,22 +75,80 @@ def judged(
         AcausalError: As in a run: a missing key, another judge's ledger, a reached budget, an interruption.
     """
     model = config.models[SLOT].model_type
-    read = [blinded(text.text, hide) for text in texts]
+    read = [shown(text, hide) for text in texts]
     requests = {text: _request(config, text) for text in dict.fromkeys(read)}
     tally = Tally()
     replies = dict(zip(requests, _asked(config, list(requests.values()), directory, environment, tally), strict=True))
     found: dict[int, Mapping[Marker, str]] = {}
     illegible: dict[int, str] = {}
     for number, text in enumerate(read):
-        reply = replies[text]
-        reading = read_judgement(reply.text, text) if reply.text is not None else reply.error or "no answer"
+        reading = _reading(replies[text], text)
         if isinstance(reading, str):
             illegible[number] = reading
         else:
             found[number] = reading
-    held = {number: own_ideas(ideas, texts[number].told) for number, ideas in found.items()}
+    held = {number: own_ideas(ideas, _told(texts[number])) for number, ideas in found.items()}
     vendors = {name.partition("/")[0] for name in hide if "/" in name}
-    return Judgement(model, found, held, illegible, tally, model.partition("/")[0] in vendors)
+    served = sorted({reply.served_by for reply in replies.values() if reply.served_by})
+    return Judgement(model, found, held, illegible, tally, model.partition("/")[0] in vendors, served)
+
+
+def foretold(config: Config, texts: Sequence[Written], directory: Path, *, hide: Sequence[str]) -> str:
+    """What asking a judge will take, in a line, from what is on record and its price; nothing is asked of the judge.
+
+    Raises:
+        LedgerError: Its ledger is damaged.
+    """
+    requests = [_request(config, text) for text in dict.fromkeys(shown(text, hide) for text in texts)]
+    kept = _folder(config, directory) / FILE
+    known = {line.reply.key for line in lines_on_record(kept) if line.reply.error is None} if kept.is_file() else set()
+    open_ = [request for request in requests if not known & {call.key for call in calls_for(config, request)}]
+    ends: list[float | None] = [0.0, 0.0]
+    if open_:
+        listings, _ = listings_of(config)
+        price = price_of(config.models[SLOT], listings[SLOT])
+        ends = [None, None] if price is None else _costs(price, open_)
+    low, high = map(dollars, ends)
+    return (
+        f"judge {config.models[SLOT].model_type}: {len(texts):,} texts, {len(requests):,} different, "
+        f"{len(open_):,} calls to make, {low if low == high else f'{low} to {high}'}"
+    )
+
+
+def shown(text: Written, hide: Iterable[str]) -> str:
+    """A text as a judge reads it: without names of models, and, of a decision, without the words for the actions."""
+    return blinded(_undecided(text, text.text), hide)
+
+
+def _told(text: Written) -> str:
+    return _undecided(text, text.told)
+
+
+def _undecided(text: Written, words: str) -> str:
+    return words if text.source is Source.STRATEGY or text.match is None else without_labels(words, text.labels)
+
+
+def _reading(reply: Reply, text: str) -> Mapping[Marker, str] | str:
+    """Ideas and passages; or why there is no judgement, which is never taken for a text without ideas."""
+    if reply.text is None:
+        return reply.error or "no answer"
+    if reply.substituted:
+        return f"answered by another model, {reply.served_by}"
+    if reply.finish_reason not in (None, "stop"):
+        return f"cut off ({reply.finish_reason})"
+    return read_judgement(reply.text, text)
+
+
+def _costs(price: Price, requests: Sequence[Request]) -> list[float | None]:
+    """USD at the least and at the most."""
+    schema = len(json.dumps(answer_format()))
+    low = high = 0.0
+    for request in requests:
+        size = sum(len(message.content.encode()) for message in request.messages)
+        least, most = tokens_of(size)[0], tokens_of(size + schema)[1]
+        low += price.of(round(least), LEAST_ANSWER)
+        high += price.of(round(most), MOST_ANSWER)
+    return [low, high]
 
 
 def _request(config: Config, text: str) -> Request:
@@ -92,12 +158,16 @@ def _request(config: Config, text: str) -> Request:
     return Request(place, SLOT, question(text), (), placed_seed(config.seed, named))
 
 
+def _folder(config: Config, directory: Path) -> Path:
+    return directory / re.sub(r"[^\w.-]+", "_", config.models[SLOT].model_type)
+
+
 def _asked(
     config: Config, requests: Sequence[Request], directory: Path, environment: Mapping[str, str], tally: Tally
 ) -> list[Reply]:
     check_keys(config, environment)
     endpoints = connect(config, environment)
-    own = directory / re.sub(r"[^\w.-]+", "_", config.models[SLOT].model_type)
+    own = _folder(config, directory)
     own.mkdir(parents=True, exist_ok=True)
     with Ledger(own, identity(config)) as ledger:
 
@@ -114,10 +184,3 @@ def _asked(
                 await client.close()
 
         return asyncio.run(asking())
-
-
-def sampled(texts: Sequence[Written], most: int | None) -> list[Written]:
-    """At most so many of the texts, evenly spaced over their order."""
-    if most is None or most >= len(texts):
-        return list(texts)
-    return [texts[number * len(texts) // most] for number in range(most)]

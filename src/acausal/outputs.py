@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,14 @@ from acausal.models.ledger import FILE, lines_on_record
 from acausal.models.meter import GateReport
 from acausal.play.tournament import TournamentRecord
 from acausal.records import CheckRecord, Decision, Message, StrategyRecord
+from acausal.report.arms import Cell
 from acausal.report.document import CellReport, opening, write_report
 from acausal.report.figures import write_figures
 from acausal.report.gates import cell_gates
 from acausal.report.manifest import digests, environment
 from acausal.report.programs import ProgramRow, program_rows, programs_told
 from acausal.report.tables import write_checks, write_decisions, write_json, write_rounds, write_strategies
+from acausal.report.text_section import text_section
 from acausal.report.transcripts import MOST, Written, pack
 from acausal.schema import Config
 from acausal.tracking import LINK, Outcome
@@ -105,8 +107,9 @@ def write_results(
     results = Results(decisions, strategies, numbers, checks)
     write_tables(config, directory, decisions, strategies, checks)
     write_json(directory / "summary.json", results.summary)
-    figures = write_figures(directory, decisions, _shares(config, decisions), calls)
-    write_report(directory, _cell_report(config, directory, results, figures, command))
+    texts = text_section([Cell(directory, config, tuple(decisions))], directory)
+    figures = write_figures(directory, decisions, _shares(config, decisions), calls, texts.map if texts else None)
+    write_report(directory, replace(_cell_report(config, directory, results, figures, command), texts=texts))
     return results
 
 

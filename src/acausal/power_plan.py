@@ -14,6 +14,7 @@ from rich.table import Table
 from acausal.analysis.pilot import Pilot, pilot
 from acausal.analysis.power import STUDIES, Power, effect_detectable, power, units_needed
 from acausal.analysis.studies import CONTRAST_ARMS, Assumptions
+from acausal.analysis.units import REPLICATE, WORDING
 from acausal.disclosure import paraphrase_count
 from acausal.dry_run import listings_of
 from acausal.encounters import matches_by_slot
@@ -62,12 +63,9 @@ class Study:
     cells: tuple[Config, ...] = ()
     """Its arms, where they are known."""
     wordings: int | None = None
-    """Of a paired design: how many are written."""
-
-    @property
-    def unit(self) -> str:
-        """What repeats."""
-        return "wording" if self.assumed.paired else "replicate"
+    """Where they are the units: how many are written."""
+    unit: str = REPLICATE
+    """What repeats."""
 
     @property
     def each(self) -> int:
@@ -92,12 +90,14 @@ def studies_of(stated: Stated, pilots: Sequence[Path], cells: Sequence[Config], 
     if not found:
         yield make("Power, as assumed", Assumptions(**design), tuple(remarks), None)
     for title, own, lines in found:
+        # Arms of a sweep are compared unit by unit, as `contrasts` does: replicates share their seeds and seats.
+        unmeasured = Assumptions().shared if own.paired else 0.0
         measured = Assumptions(
             rate=own.rate,
             correlation=own.correlation,
             within=own.within,
-            shared=Assumptions().shared if own.shared is None else own.shared,
-            paired=own.paired,
+            shared=unmeasured if own.shared is None else own.shared,
+            paired=own.arms > 1 or own.paired,
             strategies=own.strategies,
             per_strategy=own.per_strategy,
         )
@@ -136,9 +136,10 @@ def _study(
         tried = (assumed.correlation,)
     elif measured is not None:
         tried = tuple(sorted({measured.correlation, measured.correlation_high or measured.correlation}))
-    return Study(
-        title, assumed, sources, tried, target, studies, None if planned is None else int(planned), cells, wordings
-    )
+    worded = wordings is not None or (not cells and measured is not None and measured.paired)
+    planned = None if planned is None else int(planned)
+    unit = WORDING if worded else REPLICATE
+    return Study(title, assumed, sources, tried, target, studies, planned, cells, wordings, unit)
 
 
 def _planned(cells: Sequence[Config]) -> tuple[dict[str, Any], int | None, int | None, list[str]]:
@@ -149,12 +150,15 @@ def _planned(cells: Sequence[Config]) -> tuple[dict[str, Any], int | None, int |
     horizon = config.game.horizon
     turns = horizon.turns if horizon.continuation is None else round(1 / (1 - horizon.continuation))
     per_strategy = max(most for _, most in matches_by_slot(config).values()) * turns
-    one_shot = config.num_rounds == 1 and config.protocol.strategy is None and turns == 1
+    one_shot = config.num_rounds == 1 and config.protocol.strategy is None
     written = max(map(paraphrase_count, cells))
     design: dict[str, Any] = {"strategies": agents * config.num_rounds, "per_strategy": per_strategy}
     remarks = [f"design   {len(cells)} arms; decisions of {agents} agents of one model in {config.num_rounds} rounds"]
     if not one_shot or written == 1:
-        return design | {"paired": False}, config.replicates, None, remarks
+        if len(cells) == 1:
+            return design | {"paired": False}, config.replicates, None, remarks
+        remarks.append("units    replicates, compared one by one: arms of a sweep share their seeds and seats")
+        return design | {"paired": True, "shared": 0.0}, config.replicates, None, remarks
     units = min(written, config.replicates)
     each = config.replicates // units
     remarks.append(
@@ -225,6 +229,8 @@ def show(study: Study, console: Console) -> None:
         f"Simulated: {study.studies} studies a power, whose Monte-Carlo error is at most "
         f"{50 / study.studies**0.5:.1f} points; numbers needed are given with two errors to either side."
     )
+    if not assumed.paired:
+        say("Arms share nothing; those of a sweep share seeds and are compared replicate by replicate: paired=true.")
     if len(study.correlations) == len(CORRELATIONS):
         say("Nobody has measured the correlation: state it (correlation=0.05), or name the directory of a pilot.")
 

@@ -64,8 +64,9 @@ def sort_texts(strategies: Sequence[Written], profiles: Sequence[Profile]) -> So
     found = vectors(kept)
     if found is None:
         return None
-    table, words = found[0].toarray(), found[1]
-    apart = np.clip(1 - table @ table.T, 0, None)
+    table, words = found
+    alike = (table @ table.T).toarray()
+    apart = np.clip(1 - alike, 0, None)
     np.fill_diagonal(apart, 0)
     labels, silhouette = _cut(apart)
     row = {key: number for number, key in enumerate(kept)}
@@ -89,7 +90,7 @@ def sort_texts(strategies: Sequence[Written], profiles: Sequence[Profile]) -> So
                 _mean([profiles[place] for place in members]),
             )
         )
-    places, spread = _map(table)
+    places, spread = _map(alike)
     shown = [(float(places[row[key], 0]), float(places[row[key], 1])) if key in row else None for key in keys]
     number_of = {label: number for number, label in enumerate(ranked, start=1)}
     return Sorted(
@@ -100,38 +101,46 @@ def sort_texts(strategies: Sequence[Written], profiles: Sequence[Profile]) -> So
 def _cut(apart: Any) -> tuple[Any, float | None]:
     """The label of each text, and the silhouette of the best cut."""
     import numpy as np
-    from sklearn.cluster import AgglomerativeClustering
+    from scipy.cluster.hierarchy import cut_tree, linkage
+    from scipy.spatial.distance import squareform
     from sklearn.metrics import silhouette_score
 
     n = len(apart)
     best: tuple[Any, float | None] = (np.zeros(n, dtype=int), None)
     if n < 3 or not apart.any():
         return (np.arange(n), None) if apart.any() else best
-    for number in range(2, min(MOST_CLUSTERS, n - 1) + 1):
-        labels = AgglomerativeClustering(number, metric="precomputed", linkage="average").fit_predict(apart)
+    numbers = range(2, min(MOST_CLUSTERS, n - 1) + 1)
+    cuts = cut_tree(linkage(squareform(apart, checks=False), method="average"), n_clusters=list(numbers))
+    for labels in cuts.T:
         score = float(silhouette_score(apart, labels, metric="precomputed"))
         if best[1] is None or score > best[1]:
             best = labels, score
     return best
 
 
-def _map(table: Any) -> tuple[Any, float]:
+def _map(alike: Any) -> tuple[Any, float]:
+    """The first two principal components, shape (texts, 2), from products of the vectors, shape (texts, texts)."""
     import numpy as np
-    from sklearn.decomposition import PCA
+    from scipy.linalg import eigh
 
-    if min(table.shape) < 2 or np.ptp(table, axis=0).max() == 0:
-        return np.zeros((len(table), 2)), 0.0
-    found = PCA(n_components=2, svd_solver="full")
-    places = found.fit_transform(table)
-    return places, float(found.explained_variance_ratio_.sum())
+    n = len(alike)
+    centred = alike - alike.mean(axis=0) - alike.mean(axis=1)[:, None] + alike.mean()
+    variance = float(np.trace(centred))
+    if n < 2 or variance < 1e-9:
+        return np.zeros((n, 2)), 0.0
+    values, directions = eigh(centred, subset_by_index=(n - 2, n - 1))
+    values, directions = np.clip(values[::-1], 0, None), directions[:, ::-1]
+    far = np.abs(directions).argmax(axis=0)
+    signs = np.where(directions[far, [0, 1]] < 0, -1.0, 1.0)  # which end is which is arbitrary: always the same one
+    return directions * np.sqrt(values) * signs, float(values.sum()) / variance
 
 
 def _terms(table: Any, inside: Any, words: Sequence[str]) -> tuple[str, ...]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    weight = table[inside].mean(axis=0)
+    weight = table[inside.nonzero()[0]].mean(axis=0)
     if not inside.all():
-        weight = weight - table[~inside].mean(axis=0)
+        weight = weight - table[(~inside).nonzero()[0]].mean(axis=0)
     ranked = [int(column) for column in (-weight).argsort(kind="stable") if weight[column] > 0]
     telling = ENGLISH_STOP_WORDS - {"always", "never", "not", "first", "last", "both", "everyone", "other", "if"}
     return tuple(words[column] for column in ranked if words[column] not in telling)[:TERMS]

@@ -8,22 +8,23 @@ never decision by decision. Formulas: docs/planted_truth.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 
-from acausal.analysis.inference import half_width
 from acausal.analysis.rates import bounds
-from acausal.analysis.significance import Test, paired
+from acausal.analysis.significance import FEWEST_PAIRS, PAIRED, Test, paired
+from acausal.analysis.units import ONE_WORDING as ONE_WORDING
+from acausal.analysis.units import Unit, replicate, unit_of
 from acausal.game import Action
 from acausal.records import Decision
 from acausal.treatment import Claim, Linkage
 
 Arm = tuple[Claim, Linkage]
 Weights = Mapping[Arm, Fraction]
-ONE_WORDING = "replicate of one wording"
-PILOT = 5
+_UNTOLD = Claim.none, Linkage.none
+PILOT = FEWEST_PAIRS
 """Fewer units than this give an estimate and no test."""
 
 _I, _D, _SAME, _NOTHING = Claim.identical_copy, Claim.different_model, Claim.same_model, Claim.none
@@ -89,7 +90,7 @@ class Contrast:
 
 def arm_rate(decisions: Iterable[Decision]) -> float | None:
     """π of an arm: the mean of its units' rates; None over nothing."""
-    rates = list(_unit_rates(decisions, lambda d: d.replicate).values())
+    rates = list(_unit_rates(decisions, replicate).values())
     return None if not rates else float(sum(rates) / len(rates))
 
 
@@ -190,19 +191,14 @@ def _agreeing(total: int, cooperated: int) -> float:
     return (cooperated * (cooperated - 1) + defected * (defected - 1)) / (total * (total - 1))
 
 
-def _unit(arms: Mapping[Arm, Sequence[Decision]]) -> tuple[str, Callable[[Decision], int]]:
-    """What repeats independently: wordings where all arms are one-shot and have the same ones, else replicates."""
-    if any(decision.round > 1 for decisions in arms.values() for decision in decisions):
-        return "replicate", lambda decision: decision.replicate
-    wordings = {arm: frozenset(decision.paraphrase or 1 for decision in own) for arm, own in arms.items()}
-    if any(len(own) == 1 for arm, own in wordings.items() if arm != (Claim.none, Linkage.none)):
-        return ONE_WORDING, lambda decision: decision.replicate
-    if len(set(wordings.values())) == 1:
-        return "wording", lambda decision: decision.paraphrase or 1
-    return "replicate", lambda decision: decision.replicate
+def _unit(arms: Mapping[Arm, Sequence[Decision]]) -> tuple[str, Unit]:
+    """That of the arms; where nothing is told there are no words to vary."""
+    told = [own for arm, own in arms.items() if arm != _UNTOLD]
+    untold = [own for arm, own in arms.items() if arm == _UNTOLD]
+    return unit_of([*told, *untold], unworded=len(untold))
 
 
-def _unit_rates(decisions: Iterable[Decision], key: Callable[[Decision], int]) -> dict[int, Fraction]:
+def _unit_rates(decisions: Iterable[Decision], key: Unit) -> dict[int, Fraction]:
     """Unit → rate of cooperation over the decisions that count; units without any are absent."""
     won: defaultdict[int, int] = defaultdict(int)
     total: defaultdict[int, int] = defaultdict(int)
@@ -216,21 +212,20 @@ def _unit_rates(decisions: Iterable[Decision], key: Callable[[Decision], int]) -
 def mean_interval(
     values: Sequence[Fraction], least: float, most: float, level: float
 ) -> tuple[float, float | None, float | None, str]:
-    """Mean and interval of exact values, one per unit.
+    """Mean and interval of exact values, one per unit, by `many_tests.contrast_interval`."""
+    import numpy as np
 
-    Where all are equal a t interval has no width; but with `level` confidence at most a share 1 - (1 - level)^(1/n) of
-    all units differs [clopper1934], each by no more than the contrast's range allows.
-    """
+    from acausal.analysis.many_tests import contrast_interval
+
     n, value = len(values), float(sum(values) / len(values))
     if n == 1:
         return value, None, None, "one unit: no interval"
     pilot = "" if n >= PILOT else f"pilot of {n} units, estimate only: "
-    if len(set(values)) == 1:
-        share = 1 - (1 - level) ** (1 / n)
-        low, high = value - share * (value - least), value + share * (most - value)
-        return value, low, high, f"{pilot}all units equal: exact bound on the share of units that differ"
-    half = half_width([float(each) for each in values], level)
-    return value, max(least, value - half), min(most, value + half), f"{pilot}paired t over units"
+    equal = len(set(values)) == 1
+    floats = np.full(n, value) if equal else np.array([float(each) for each in values])
+    low, high = contrast_interval(floats, least, most, level=level)
+    words = "all units equal: exact bound on the share of units that differ" if equal else PAIRED
+    return value, float(low), float(high), pilot + words
 
 
 def _worst(weights: Weights, arms: Mapping[Arm, Sequence[Decision]]) -> tuple[float, float] | None:

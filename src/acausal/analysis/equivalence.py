@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from acausal.analysis.inference import Estimate, half_width
-from acausal.analysis.significance import FEWEST_PAIRS, Test
+from acausal.analysis.significance import FEWEST_PAIRS, NO_NUMBER, Test
 
 MARGIN = 0.10
 """Smallest effect that would matter, as a difference of rates, unless another one is stated."""
@@ -31,6 +31,8 @@ def equivalence(differences: Sequence[float], *, margin: float = MARGIN) -> Test
     if n < FEWEST_PAIRS:
         return Test(None, f"refused: {n} units, {FEWEST_PAIRS} needed")
     centre = math.fsum(differences) / n
+    if math.isnan(centre):
+        return Test(None, NO_NUMBER)
     if abs(centre) >= margin:
         return Test(1.0, f"outside ±{margin:g}")
     variance = math.fsum((each - centre) ** 2 for each in differences) / (n - 1)

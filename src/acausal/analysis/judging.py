@@ -1,7 +1,7 @@
 """What a language model is asked that judges a text, and what is read from its answer.
 
-A judge sees neither what the author was told nor which model it is, and quotes the passage for every idea that it
-finds: an answer with a quotation that is not in the text is illegible.
+A judge sees neither what the author was told nor which model it is, nor which action a decision came to. It quotes the
+passage for every idea that it finds: an answer with a quotation that is not in the text is illegible.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 
 from acausal.analysis.lexicon import is_told
 from acausal.analysis.phrases import ABOUT, Marker
+from acausal.config import fingerprint
 from acausal.design.program import closed
+from acausal.game import Action
 from acausal.records import Message
 
 _SYSTEM = """You code texts for a study. Each text was written by a player of a game for two, in which both choose \
@@ -34,6 +36,7 @@ _FAMILIES = re.compile(
     re.IGNORECASE,
 )
 NAMELESS = "[a model]"
+EITHER = "[an option]"
 
 
 def question(text: str) -> tuple[Message, ...]:
@@ -47,6 +50,12 @@ def question(text: str) -> tuple[Message, ...]:
     return Message("system", system), Message("user", f"<text>\n{text}\n</text>")
 
 
+def question_digest() -> str:
+    """Changes with any word that judges are asked, and with the form of their answer."""
+    asked = [message.content for message in question("")]
+    return fingerprint({"asked": asked, "form": answer_format()})
+
+
 def blinded(text: str, models: Iterable[str]) -> str:
     """A text without the names of models.
 
@@ -56,6 +65,13 @@ def blinded(text: str, models: Iterable[str]) -> str:
     for name in sorted({part for model in models for part in (model, model.rpartition("/")[2])}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", NAMELESS, text, flags=re.IGNORECASE)
     return _FAMILIES.sub(NAMELESS, text)
+
+
+def without_labels(text: str, labels: Mapping[Action, str]) -> str:
+    """A text in which one sign stands for either action, so that who reads it does not learn which was chosen."""
+    for label in sorted(labels.values(), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w-]){re.escape(label)}(?![\w-])", EITHER, text)
+    return text
 
 
 def answer_format() -> dict[str, Any]:

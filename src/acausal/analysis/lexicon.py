@@ -24,9 +24,9 @@ class Stance(StrEnum):
     """With perhaps, might, probably."""
     DENIED = "denied"
     HYPOTHETICAL = "hypothetical"
-    """Under an if, a whether, an as if."""
+    """Under an if, a whether, an as if; or asked."""
     REPORTED = "reported"
-    """As what the prompt says."""
+    """As what the prompt or somebody else says, or in quotation marks."""
     ECHO = "echo"
     """In the words of the prompt."""
 
@@ -47,13 +47,17 @@ class Mention:
 _INITIALS = re.compile(r"\b(?:[a-z]dt)\b")
 """Initials of a theory are capitals; in small letters they are something else."""
 
+_HYPHENATED = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
+_WRAPPED = re.compile(r"(?<=[\w,])[ \t]*\n(?=[a-z])")
+"""A line that ends inside a sentence is no sentence."""
+_QUOTED = re.compile(r"[\"“„«][^\"“”„«»]*[\"”“»]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _STRONG = re.compile(
     r"[;:]|\b(?:but|however|yet|so|therefore|thus|hence|nevertheless|nonetheless|which means|meaning|still)\b", re.I
 )
 """What ends the reach of an if, or of a report."""
 _WEAK = re.compile(
-    r",|—|–|\b(?:because|since|although|though|while|whereas|and (?=(?:we|i|it|they|the|you|my|our)\b))", re.I
+    r",|—|–|\b(?:(?<!not )because|since|although|though|while|whereas|and (?=(?:we|i|it|they|the|you|my|our)\b))", re.I
 )
 """What ends the reach of a negation too."""
 _NO_NEGATION = re.compile(
@@ -61,22 +65,36 @@ _NO_NEGATION = re.compile(
 )
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|none|nobody|nothing|without|cannot|hardly|rather than|instead of|unlikely"
-    r"|den(?:y|ies)|doubt|reject\w*|refuse|ignor\w+|false|untrue|wrong|differs?|unlike)\b|n['’]t\b",
+    r"|den(?:y|ies)|doubt|far from|reject\w*|refuse|ignor\w+|false|untrue|wrong|differs?|unlike)\b|n['’]t\b",
     re.IGNORECASE,
 )
 _DISMISSED = re.compile(
     r"\b(?:is|are|was|seems?|does|do|has|makes?)(?: not|n['’]t)? (?:irrelevant|false|untrue|matter|relevant"
-    r"|no (?:difference|bearing|role|influence)|mean|imply|change|true|convinc\w+)\b",
+    r"|no (?:difference|bearing|role|influence)|mean|imply|change|true|convinc\w+|nonsense|mistaken|absurd|a fallacy)\b"
+    r"|\bfails?\b",
     re.IGNORECASE,
 )
 """Behind the idea: that it holds, or counts, is denied. Without a negation only some of these words deny."""
-_DENYING_ALONE = re.compile(r"\b(?:irrelevant|false|untrue|no (?:difference|bearing|role|influence))\b", re.I)
+_DENYING_ALONE = re.compile(
+    r"\b(?:irrelevant|false|untrue|no (?:difference|bearing|role|influence)|nonsense|mistaken|absurd|a fallacy"
+    r"|fails?)\b",
+    re.I,
+)
+_TAKEN_BACK = re.compile(
+    r"\b(?:but|yet|however|;),? (?:i (?:am|do|did|would|will) not|i(?:['’]m not| don['’]t| disagree| reject)"
+    r"|(?:this|that|it) is not (?:my|me))\b[\w'’ ]{0,12}\W*$|; i do not\W*$",
+    re.I,
+)
+"""Behind the idea, at the end of its sentence: the author does not share it."""
 _IF = re.compile(
     r"\b(?:if|whether|unless|suppos\w+|assum\w+|imagin\w+|in case|were to|hypothetical\w*|would be|pretend\w*)\b", re.I
 )
 _REPORT = re.compile(
     r"\b(?:prompt|instructions?|rules|message|text|description|experimenters?)\b[^.;:]{0,20}"
-    r"\b(?:say|state|claim|tell|insist|suggest|mention)\w*"
+    r"\b(?:say|state|claim|tell|insist|suggest|mention|read|contain|describe)\w*"
+    r"|\b(?:some|others|many|people|critics|someone|they|it|he|she|(?:my|the|an?) (?:other|opponent|co-?player|partner)"
+    r"(?: player| agent)?)(?: (?:may|might|would|could|will))? "
+    r"(?:say|argue|believe|think|claim|insist|assume|hold|suggest|pretend)s? (?:that|to be)\b"
     r"|\b(?:i|we) (?:was|am|were|are|have been|had been|'ve been) (?:told|informed|assured)\b"
     r"|\baccording to\b|\bit (?:is|was) (?:said|stated|claimed)\b"
     r"|\b(?:allegedly|supposedly|so-called)\b|\byou (?:said|told|say|claim)\b",
@@ -105,7 +123,7 @@ def mentions(written: Written) -> list[Mention]:
     """
     told = _words(written.told)
     found: list[Mention] = []
-    for sentence in _SENTENCE.split(written.text):
+    for sentence in _SENTENCE.split(_WRAPPED.sub(" ", _HYPHENATED.sub("", written.text))):
         for marker, pattern in PHRASES.items():
             stances = [
                 _stance(marker, sentence, match, told)
@@ -143,13 +161,21 @@ def _stance(marker: Marker, sentence: str, match: re.Match[str], told: str) -> S
     reach, clause = _part(sentence, match, _STRONG), _part(sentence, match, _STRONG, _WEAK)
     if _is_echo(sentence, match, told):
         return Stance.ECHO
-    if _REPORT.search(reach[0]):
+    if _REPORT.search(reach[0]) or _is_quoted(sentence, match):
         return Stance.REPORTED
-    if _is_denied(marker, clause, match[0]):
+    if _is_denied(marker, clause, match[0]) or _TAKEN_BACK.search(sentence, match.end()):
         return Stance.DENIED
-    if marker not in _CONDITIONAL_BY_NATURE and _IF.search(reach[0]):
+    if sentence.rstrip(' "”»)').endswith("?") or (marker not in _CONDITIONAL_BY_NATURE and _IF.search(reach[0])):
         return Stance.HYPOTHETICAL
     return Stance.HEDGED if _HEDGE.search(" ".join(clause)) else Stance.ASSERTED
+
+
+def _is_quoted(sentence: str, match: re.Match[str]) -> bool:
+    """Whether an idea stands within quoted words, more than two: fewer are a term in quotes, not a quotation."""
+    return any(
+        quoted.start() < match.start() and match.end() < quoted.end() and len(quoted[0].split()) > 2
+        for quoted in _QUOTED.finditer(sentence)
+    )
 
 
 def _part(sentence: str, match: re.Match[str], *ends: re.Pattern[str]) -> tuple[str, str]:

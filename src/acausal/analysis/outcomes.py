@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from statistics import fmean
 
-from acausal.analysis.inference import Estimate, half_width, share
+from acausal.analysis.inference import Estimate, pooled_mean, share, unit_mean
 from acausal.analysis.rates import grouped
 from acausal.game import Action
 from acausal.records import Decision
@@ -40,23 +39,7 @@ def mean_payoff(decisions: Iterable[Decision], *, level: float = 0.95) -> Estima
     for decision in decisions:
         if decision.payoff is not None and decision.counts:
             points[decision.replicate].append(decision.payoff)
-    return mean_over(list(points.values()), level=level)
-
-
-def mean_over(values: Sequence[Sequence[float]], *, level: float = 0.95) -> Estimate | None:
-    """The mean of all values, with a t interval over the means of the replicates, shape (replicates, values)."""
-    points = [own for own in values if own]
-    if not points:
-        return None
-    means = [fmean(own) for own in points]
-    every = [point for own in points for point in own]
-    value, n, clusters = fmean(every), len(every), len(means)
-    if clusters == 1:
-        return Estimate(value, None, None, n, 1, "one replicate: no interval")
-    if max(means) - min(means) <= 1e-12 * max(map(abs, means)):
-        return Estimate(value, None, None, n, clusters, "all replicates equal: no interval")
-    half = half_width(means, level)
-    return Estimate(value, value - half, value + half, n, clusters, "t interval on replicate means")
+    return pooled_mean(points.values(), level=level)
 
 
 def trajectories(decisions: Iterable[Decision]) -> dict[str, dict[str, dict[int, Estimate | None]]]:
@@ -78,7 +61,7 @@ def trajectories(decisions: Iterable[Decision]) -> dict[str, dict[str, dict[int,
                 so_far += sum(scored)
                 scores[round_][replicate].append(so_far)
         for name, rounds in (("score", scores), ("power", powers)):
-            found[name][model] = {round_: mean_over(list(each.values())) for round_, each in sorted(rounds.items())}
+            found[name][model] = {round_: pooled_mean(each.values()) for round_, each in sorted(rounds.items())}
     return found
 
 
@@ -105,13 +88,13 @@ def gini(values: Sequence[float]) -> float | None:
     return sum((2 * rank - n - 1) * value for rank, value in enumerate(ordered, start=1)) / (n * total)
 
 
-def gini_of_scores(decisions: Iterable[Decision]) -> float | None:
-    """Inequality of the agents' points over all rounds, mean over the replicates in which it is defined."""
+def gini_of_scores(decisions: Iterable[Decision]) -> Estimate | None:
+    """Inequality of the agents' points over all rounds: G of each replicate in which it is defined, mean over them."""
     return _mean_gini(decisions, _scores)
 
 
-def gini_of_power(decisions: Iterable[Decision]) -> float | None:
-    """Inequality of the agents' power in the last round, mean over replicates."""
+def gini_of_power(decisions: Iterable[Decision]) -> Estimate | None:
+    """Inequality of the agents' power in the last round: G of each replicate, mean over them."""
     return _mean_gini(decisions, _powers)
 
 
@@ -126,10 +109,9 @@ def _powers(decisions: Sequence[Decision]) -> list[float]:
     return list({decision.agent: decision.power for decision in decisions if decision.round == last}.values())
 
 
-def _mean_gini(decisions: Iterable[Decision], values: Callable[[Sequence[Decision]], list[float]]) -> float | None:
+def _mean_gini(decisions: Iterable[Decision], values: Callable[[Sequence[Decision]], list[float]]) -> Estimate | None:
     each = [gini(values(own)) for own in grouped(decisions, lambda d: d.replicate).values()]
-    defined = [value for value in each if value is not None]
-    return fmean(defined) if defined else None
+    return unit_mean([value for value in each if value is not None], unit="replicate")
 
 
 def both_sides(decisions: Iterable[Decision]) -> Iterator[tuple[Decision, Decision]]:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from acausal.analysis.inference import Estimate
+from acausal.analysis.inference import Estimate, jackknifed
 from acausal.game import Action
 from acausal.records import Decision
 
@@ -95,28 +95,6 @@ def _over_replicates(arms: Sequence[tuple[int, list[Decision]]], words: str, lev
     n = sum(total for _, own in counts for met in own.values() for _, total in met.values())
     method = f"{words}, leaving out one replicate at a time"
     return jackknifed(whole, [value(number) for number in numbers], n, level, method)
-
-
-def jackknifed(value: float, without: Sequence[float | None], n: int, level: float, method: str) -> Estimate:
-    """An estimate whose interval is a t interval on the jackknife's standard error [efron1981].
-
-    Args:
-        without: The value with each unit left out, None where it is not defined.
-        n: What is counted behind the value.
-    """
-    from acausal.analysis.inference import half_width
-
-    units = len(without)
-    if units < 2:
-        return Estimate(value, None, None, n, units, f"{method}: one unit, no interval")
-    if any(each is None for each in without):
-        return Estimate(value, None, None, n, units, f"{method}: rests on a single unit, no interval")
-    known = [each for each in without if each is not None]
-    if max(known) - min(known) <= 1e-12:
-        return Estimate(value, None, None, n, units, f"{method}: all units equal, no interval")
-    # Pseudo-values have the jackknife's variance, so their t interval is the jackknife's.
-    half = half_width([units * value - (units - 1) * each for each in known], level)
-    return Estimate(value, value - half, value + half, n, units, method)
 
 
 def pooled_gap(decisions: Iterable[Decision]) -> float | None:

@@ -14,6 +14,7 @@ from statistics import median
 
 from scipy.stats import t
 
+from acausal.analysis.units import WORDING, unit_of, wording
 from acausal.game import Action
 from acausal.records import Decision
 
@@ -64,9 +65,9 @@ class _Parts:
 
 def shares_wordings(arms: Sequence[Sequence[Decision]]) -> bool:
     """Whether all arms that have several wordings have the same ones, in one round: then a wording is the unit."""
-    several = [{d.paraphrase for d in own} for own in arms if len({d.paraphrase for d in own}) > 1]
-    one_shot = all(decision.round == 1 and decision.turn == 1 for own in arms for decision in own)
-    return one_shot and bool(several) and all(own == several[0] for own in several)
+    several = [own for own in arms if len({wording(decision) for decision in own}) > 1]
+    one_shot = all(decision.round == 1 for own in arms for decision in own)
+    return one_shot and bool(several) and unit_of(several)[0] == WORDING
 
 
 def pilot(arms: Sequence[Sequence[Decision]]) -> Pilot | None:
@@ -104,7 +105,7 @@ def _units(arm: Sequence[Decision], *, paired: bool) -> dict[int, list[Counts]]:
     counted: defaultdict[int, defaultdict[tuple[int, int, int], list[bool]]] = defaultdict(lambda: defaultdict(list))
     for decision in arm:
         if decision.counts:
-            unit = (decision.paraphrase or 1) if paired else decision.replicate
+            unit = wording(decision) if paired else decision.replicate
             strategy = decision.replicate, decision.round, decision.agent
             counted[unit][strategy].append(decision.action is Action.COOPERATE)
     return {unit: [(sum(own), len(own)) for own in strategies.values()] for unit, strategies in counted.items()}

@@ -7,7 +7,7 @@ error of so many studies, and every number of units the range that this error le
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -15,15 +15,23 @@ from functools import cache
 import numpy as np
 from scipy import special, stats
 
-from acausal.analysis.many_tests import paired_t, permutation, portions, sign_flip, welch
+from acausal.analysis.many_tests import (
+    Floats,
+    paired_p,
+    paired_t_p,
+    permutation_p,
+    portions,
+    sign_flip_p,
+    two_sample_p,
+    welch_p,
+)
+from acausal.analysis.significance import FLIPS, PAIRED, PERMUTATION, WELCH, paired_method, two_sample_method
 from acausal.analysis.studies import CONTRAST_ARMS, Assumptions, arm_counts, variance
 
 STUDIES = 4000
 """Simulated studies behind a power: its Monte-Carlo error is at most 0.8 points."""
 MOST_UNITS = 2000
 """Beyond so many units a search gives up."""
-EXACT_BELOW = 10
-"""From so many units on the t tests hold their level and the exact ones agree with them."""
 _ONE_BY_ONE = 12
 """Numbers of units above the least up to which they are tried one after the other; beyond, a curve is fitted."""
 _PARTS = (0.8, 0.9, 1.0, 1.1, 1.2)
@@ -37,7 +45,8 @@ class Decides(StrEnum):
     """How a study decides."""
 
     BY_SIZE = "by size"
-    """None below the least number of units, the exact test below ten, the t test from there on."""
+    """As a report decides: none below the least number of units, the exact test up to nine replicates in each arm or
+    thirteen units of a contrast, the t test beyond."""
     T = "t"
     """Welch's, or the paired one."""
     EXACT = "exact"
@@ -71,8 +80,7 @@ def power(
     assumed: Assumptions, units: int, *, test: Decides = Decides.BY_SIZE, studies: int = STUDIES, seed: int = 0
 ) -> Power:
     """The power of a study with so many units in each arm."""
-    chosen = sized_test(assumed, units) if test is Decides.BY_SIZE else test
-    if chosen is None or units < 2:
+    if units < 2 or (test is Decides.BY_SIZE and units < assumed.least_units):
         return Power(0.0, 0.0, units, f"none: fewer than {assumed.least_units} units are a pilot")
     rng = np.random.default_rng([seed, units])
     arms = CONTRAST_ARMS[assumed.contrast]
@@ -81,27 +89,33 @@ def power(
         counts = arm_counts(assumed, rng, size, units)
         if assumed.paired:
             values = np.sum([weight * own for (weight, _), own in zip(arms, counts, strict=True)], axis=0)
-            pvalues = paired_t(values) if chosen is Decides.T else sign_flip(values)
+            pvalues = _PAIRED[test](values)
         else:
-            pvalues = welch(*counts) if chosen is Decides.T else permutation(*counts)
+            pvalues = _UNPAIRED[test](*counts)
         rejected += int((pvalues <= assumed.level).sum())
     share = rejected / studies
-    return Power(share, math.sqrt(share * (1 - share) / studies), units, _NAMES[assumed.paired, chosen])
+    return Power(share, math.sqrt(share * (1 - share) / studies), units, _name(assumed, units, test))
 
 
-_NAMES = {
-    (False, Decides.T): "Welch t on replicate means",
-    (False, Decides.EXACT): "exact permutation of replicates",
-    (True, Decides.T): "paired t on contrasts of units",
-    (True, Decides.EXACT): "exact flips of signs of contrasts",
+_UNPAIRED: Mapping[Decides, Callable[[Floats, Floats], Floats]] = {
+    Decides.BY_SIZE: two_sample_p,
+    Decides.T: welch_p,
+    Decides.EXACT: permutation_p,
+}
+_PAIRED: Mapping[Decides, Callable[[Floats], Floats]] = {
+    Decides.BY_SIZE: paired_p,
+    Decides.T: paired_t_p,
+    Decides.EXACT: sign_flip_p,
 }
 
 
-def sized_test(assumed: Assumptions, units: int) -> Decides | None:
-    """What is used at so many units; None where they are too few for a test."""
-    if units < assumed.least_units:
-        return None
-    return Decides.EXACT if units < EXACT_BELOW else Decides.T
+def _name(assumed: Assumptions, units: int, test: Decides) -> str:
+    if test is not Decides.BY_SIZE:
+        return {(True, Decides.T): PAIRED, (True, Decides.EXACT): FLIPS, (False, Decides.T): WELCH}.get(
+            (assumed.paired, test), PERMUTATION
+        )
+    varying = np.arange(float(units))
+    return paired_method(varying) if assumed.paired else two_sample_method(varying, varying)
 
 
 def units_needed(

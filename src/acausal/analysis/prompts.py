@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from acausal.analysis.inference import Estimate
-from acausal.analysis.own_kind import jackknifed
+from acausal.analysis.inference import Estimate, clipped, jackknifed
 from acausal.game import Action
 from acausal.records import Decision
 
@@ -74,7 +73,7 @@ def evidential_correlation(
         rest = ([all_of - one for all_of, one in zip(whole, pair, strict=True)] for pair in pairs)
         without = [formula(left, n - 1) if n > 1 else None for left in rest]
         method = f"{words}, leaving out one prompt at a time"
-        return _within(jackknifed(value, without, n, level, method), least)
+        return clipped(jackknifed(value, without, n, level, method, unit="prompt"), least, 1.0)
 
     match = estimate(_match, "match probability", 0.0)
     return Correlation((name, other_name), n, match, estimate(_kappa, "difference of conditional rates", -1.0))
@@ -88,13 +87,6 @@ def _match(sums: Sequence[float], n: int) -> float:
 def _kappa(sums: Sequence[float], n: int) -> float | None:
     a, b, both = (each / n for each in sums)
     return None if a * (1 - a) <= 1e-12 else (both - a * b) / (a * (1 - a))
-
-
-def _within(estimate: Estimate, least: float) -> Estimate:
-    """The interval cut to what is possible."""
-    if estimate.low is None or estimate.high is None:
-        return estimate
-    return replace(estimate, low=max(least, estimate.low), high=min(1.0, estimate.high))
 
 
 def _with_another(first: Answers, second: Answers) -> Sequence[tuple[float, float, float]]:

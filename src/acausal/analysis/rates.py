@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from acausal.analysis.inference import Estimate, share
+from acausal.analysis.units import unit_of
 from acausal.game import Action
 from acausal.records import Decision, RoundSummary, Status
 
@@ -40,7 +41,9 @@ class CallTotals:
 
 
 def cooperation_rate(decisions: Iterable[Decision], *, intention_to_treat: bool = False) -> Estimate | None:
-    """E1: the share of decisions that cooperate, with an interval over replicates.
+    """E1: the share of decisions that cooperate, Σ cooperating / Σ that count, with an interval over its units.
+
+    These are the wordings of one-shot decisions under several, which replicates of a wording share, else replicates.
 
     Args:
         intention_to_treat: Whether every decision with an action counts, whoever made it.
@@ -48,13 +51,14 @@ def cooperation_rate(decisions: Iterable[Decision], *, intention_to_treat: bool 
     Returns:
         None when no decision counts: no data is not 0.
     """
+    kept = [d for d in decisions if d.counts or (intention_to_treat and d.action is not None)]
+    name, unit = unit_of([kept])
     won, total = Counter[int](), Counter[int]()
-    for decision in decisions:
-        if decision.counts or (intention_to_treat and decision.action is not None):
-            total[decision.replicate] += 1
-            won[decision.replicate] += decision.action is Action.COOPERATE
-    replicates = sorted(total)
-    return share([won[replicate] for replicate in replicates], [total[replicate] for replicate in replicates])
+    for decision in kept:
+        total[unit(decision)] += 1
+        won[unit(decision)] += decision.action is Action.COOPERATE
+    units = sorted(total)
+    return share([won[each] for each in units], [total[each] for each in units], unit=name.split()[0])
 
 
 def grouped(decisions: Iterable[Decision], by: Callable[[Decision], _Key]) -> dict[_Key, list[Decision]]:

@@ -29,15 +29,17 @@ _WHAT_A_RULE_DOES = {
 
 def game_summary(config: Config, decisions: Sequence[Decision]) -> dict[str, Any]:
     """What summary.json says of the game and of what the choices came to."""
-    payoff = mean_payoff(decisions)
+    payoff, scores, power = mean_payoff(decisions), gini_of_scores(decisions), gini_of_power(decisions)
     return {
         "mean_payoff": None if payoff is None else payoff.value,
         "mean_payoff_by_model": {
             model: None if estimate is None else estimate.value
             for model, estimate in mean_payoff_by_model(decisions).items()
         },
-        "gini_scores": gini_of_scores(decisions),
-        "gini_power": gini_of_power(decisions),
+        "gini_scores": None if scores is None else scores.value,
+        "gini_power": None if power is None else power.value,
+        "gini_scores_estimate": _fields(scores),
+        "gini_power_estimate": _fields(power),
         "outcomes": {outcome: _fields(estimate) for outcome, estimate in outcome_shares(decisions).items()},
         "mean_payoff_estimate": _fields(payoff),
         "cooperation_rate_by_turn": {

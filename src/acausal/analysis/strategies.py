@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from acausal.analysis.first_moves import first_move
 from acausal.analysis.inference import Estimate, share
+from acausal.analysis.written import Written
 from acausal.design.program import Program, read_program
 from acausal.game import Action
 from acausal.records import Decision, StrategyRecord
@@ -50,6 +52,14 @@ def coded_programs(strategies: Iterable[StrategyRecord], decisions: Iterable[Dec
         if isinstance(program, Program):
             coded.append(CodedStrategy(record.replicate, record.round, record.agent, record.model, program.first))
     return coded
+
+
+def coded_texts(strategies: Iterable[Written]) -> list[CodedStrategy]:
+    """Strategies in words, each read by the rules of `first_move`; those that do not tell a first move are left out."""
+    read = ((own, first_move(own.text, own.labels)) for own in strategies)
+    return [
+        CodedStrategy(own.replicate, own.round, own.agent, own.model, first) for own, first in read if first is not None
+    ]
 
 
 def strategy_level(coded: Iterable[CodedStrategy], *, level: float = 0.95) -> Estimate | None:

@@ -20,9 +20,8 @@ import numpy as np
 from scipy import special
 
 from acausal.analysis.many_tests import Floats
+from acausal.analysis.significance import FEWEST_PAIRS, FEWEST_PER_ARM
 
-LEAST_UNPAIRED, LEAST_PAIRED = 5, 6
-"""Fewer units than this are a pilot: the smallest p of an exact test is above .05 or leaves Holm no room."""
 CONTRAST_ARMS = MappingProxyType(
     {
         "difference": ((1.0, True), (-1.0, False)),
@@ -75,7 +74,7 @@ class Assumptions:
     @property
     def least_units(self) -> int:
         """Below which there is no test by size."""
-        return LEAST_PAIRED if self.paired else LEAST_UNPAIRED
+        return FEWEST_PAIRS if self.paired else FEWEST_PER_ARM
 
     def broken(self) -> str | None:
         """The first rule that is broken, in words; None where all hold."""

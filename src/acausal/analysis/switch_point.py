@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from acausal.analysis.inference import Estimate, half_width
+from acausal.analysis.inference import Estimate, clipped, jackknifed
 
 _STEPS = 60
 _BETWEEN = "all units equal: somewhere between these two probabilities told"
@@ -29,20 +29,13 @@ def switch_point(units: Sequence[_Counts]) -> Estimate | None:
     if whole is None:
         return None
     n, clusters = sum(total for unit in units for _, total in unit.values()), len(units)
-    if clusters < 2:
-        return Estimate(whole, None, None, n, clusters, "one unit: no interval")
     without = [_switch(_sum([*units[:left], *units[left + 1 :]])) for left in range(clusters)]
-    pseudo = [clusters * whole - (clusters - 1) * each for each in without if each is not None]
-    if len(pseudo) < clusters:
-        return Estimate(whole, None, None, n, clusters, "a unit alone decides whether there is a switch: no interval")
-    if max(pseudo) - min(pseudo) < 1e-9:
+    found = jackknifed(whole, without, n, 0.95, "95 % jackknife t interval over units")
+    if clusters > 1 and found.low is None and None not in without:
         told = sorted(_sum(units))
         low, high = max(r for r in told if r <= whole), min(r for r in told if r >= whole)
         return Estimate(whole, low, high, n, clusters, _BETWEEN)
-    half = half_width(pseudo, 0.95)
-    return Estimate(
-        whole, max(0.0, whole - half), min(1.0, whole + half), n, clusters, "95 % jackknife t interval over units"
-    )
+    return clipped(found, 0.0, 1.0)
 
 
 def curve(units: Sequence[_Counts]) -> tuple[float, float] | None:

@@ -12,20 +12,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
 from acausal.analysis.inference import half_width
-from acausal.analysis.many_tests import Floats
+from acausal.analysis.many_tests import Floats, flips
 from acausal.analysis.rates import grouped
+from acausal.analysis.significance import FEWEST_PAIRS
 from acausal.game import Action
 from acausal.records import Decision
 
-LEAST_REPLICATES = 6
-"""For a change: with fewer, no flip of signs has a p below .05."""
-ALL_FLIPS = 12
-"""Replicates up to which every flip is tried; beyond, so many are drawn as twelve replicates have."""
 SETTLED_WITHIN = 0.05
 """A rate that stays within so much of its later mean has settled."""
 _ALPHA = 0.05
@@ -151,12 +147,7 @@ def change_point(series: Floats, *, seed: int = 0) -> tuple[int, float]:
     cuts = np.arange(1, rounds)
     apart = np.stack([series[:, cut:].mean(1) - series[:, :cut].mean(1) for cut in cuts], axis=1)
     apart *= np.sqrt(cuts * (rounds - cuts) / rounds)  # what the best step explains is then the largest
-    if replicates <= ALL_FLIPS:
-        signs = np.array([[1.0, *rest] for rest in product((1.0, -1.0), repeat=replicates - 1)])
-    else:
-        drawn = np.random.default_rng(seed).choice([1.0, -1.0], size=(2 ** (ALL_FLIPS - 1) - 1, replicates))
-        signs = np.concatenate([np.ones((1, replicates)), drawn])
-    sums = np.abs(signs @ apart)
+    sums = np.abs(flips(replicates, seed=seed) @ apart)
     largest = sums.max(1)
     return int(sums[0].argmax()) + 1, float((largest >= largest[0] - 1e-9).mean())
 
@@ -164,8 +155,8 @@ def change_point(series: Floats, *, seed: int = 0) -> tuple[int, float]:
 def _changes(
     series: Mapping[int, Mapping[int, float]], rounds: Sequence[int], decisions: Sequence[Decision]
 ) -> tuple[tuple[Change, ...], str]:
-    if len(series) < LEAST_REPLICATES:
-        return (), f"it takes {LEAST_REPLICATES} replicates with data in every round, and there are {len(series)}"
+    if len(series) < FEWEST_PAIRS:
+        return (), f"it takes {FEWEST_PAIRS} replicates with data in every round, and there are {len(series)}"
     if len(rounds) < 3:
         return (), f"it takes 3 rounds, and there are {len(rounds)}"
     rates = np.array([[own[round_] for round_ in rounds] for own in series.values()])

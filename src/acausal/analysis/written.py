@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,3 +42,10 @@ class Written:
     """Action → the word its author was given for it, in the order of the prompt."""
     decisions: tuple[Decision, ...] = ()
     """All that were made under it, those that do not count included."""
+
+
+def evenly(texts: Sequence[Written], most: int | None) -> list[Written]:
+    """At most so many of the texts, evenly spaced over their order: no chance, so the same again; None: all."""
+    if most is None or most >= len(texts):
+        return list(texts)
+    return [texts[number * len(texts) // most] for number in range(most)]

@@ -55,11 +55,13 @@ def run(options: argparse.Namespace) -> int:
     output.mkdir(parents=True, exist_ok=True)
     texts = examined(corpora)
     shown, tables = document(texts, title=short(directory.resolve())), csv_tables(texts)
+    write_text(output / "texts.md", shown)
+    files = write_tables(output, tables)  # before any judge is asked: an interruption costs none of it
     if options.judge and texts.found:
         part, more = _judged([written for written, _ in texts.found], options, output)
-        shown, tables = f"{shown}\n{part}", tables | more
-    write_text(output / "texts.md", shown)
-    files = write_tables(output, tables)
+        shown = f"{shown}\n{part}"
+        write_text(output / "texts.md", shown)
+        files += write_tables(output, more)
     sys.stdout.write(shown)
     sys.stdout.write(f"\nWritten to {short(output.resolve())}: texts.md, {', '.join(path.name for path in files)}\n")
     return ExitCode.DONE if texts.found else ExitCode.NO_ESTIMATE
@@ -78,16 +80,22 @@ def _judged(texts: Sequence[Written], options: argparse.Namespace, output: Path)
     """What the judges say, for people and as tables."""
     import os
 
-    from acausal.judges import judge_config, judged, sampled
+    from acausal.analysis.judging import question_digest
+    from acausal.analysis.written import evenly
+    from acausal.judges import foretold, judge_config, judged
     from acausal.launch import read_dotenv
-    from acausal.report.judgements import judges_document, judges_tables
+    from acausal.report.judged import keep_judged
+    from acausal.report.judgements import judges_document, judges_kept, judges_tables
 
     read_dotenv()
-    read = sampled(texts, options.sample)
+    read = evenly(texts, options.sample)
     hide = sorted({written.model for written in texts})
     names = [name for name in (options.judge, options.second_judge) if name]
     configs = [judge_config(name, options.keys) for name in names]
     if len({config.models["a"].model_type for config in configs}) < len(configs):
         raise ConfigError(f"--second-judge is {names[1]}, the same model as --judge: name another, of another vendor")
+    for config in configs:
+        sys.stderr.write(f"{foretold(config, read, output / 'judges', hide=hide)}\n")
     found = [judged(config, read, output / "judges", os.environ, hide=hide) for config in configs]
+    keep_judged(output, texts, {**judges_kept(read, found), "question": question_digest()})
     return judges_document(read, found), judges_tables(read, found)

@@ -21,7 +21,9 @@ _CAPTIONS = {
     "cooperation_by_arm": f"Cooperation by arm and model. {_BARS}",
     "match_probability": "Cooperation by told match probability, with the fitted curve. Dashed: r*, above which "
     f"expected points favour cooperation. Below the axis' zero: the fitted switch point. {_BARS}",
-    "similarity_map": "Strategies as points; the nearer two are, the more of their words they share.",
+    "similarity_map": "Strategies as points; the nearer two are, the more of their words they share, as far as "
+    "two axes can show it. Words are blind to the decision: a filled mark says that mostly cooperation followed. "
+    "Larger: more of the same text.",
 }
 
 

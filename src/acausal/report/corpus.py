@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from acausal.models.scripted import messages_of
 from acausal.records import Decision, StrategyRecord
 from acausal.report.arms import Cell, cells_below
 from acausal.report.tables import read_strategies
+from acausal.schema import Config
 
 MORE_THAN_A_LABEL = 3
 """Words beside labels from which a reply to a decision is a text."""
@@ -36,6 +37,13 @@ class Corpus:
     """Ordered by source, then place."""
     profiles: list[Profile]
     """Of each strategy among the texts, in their order."""
+    config: Config | None = None
+    """Of the cell."""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether its strategies are programs."""
+        return self.config is not None and self.config.protocol.is_compiled
 
     @property
     def strategies(self) -> list[Written]:
@@ -66,31 +74,36 @@ def corpus(cell: Cell, name: str) -> Corpus:
         )
     table = cell.directory / "strategies.parquet"
     records = [r for r in (read_strategies(table) if table.is_file() else ()) if r.strategy and not r.substituted]
-    lines = {line.reply.key: line for line in lines_on_record(cell.directory / FILE) if line.reply.error is None}
     words = cache(lambda replicate: {i: each.labels for i, each in assigned_variants(cell.config, replicate).items()})
+    is_compiled = cell.config.protocol.is_compiled
+    asked = {d.call_key: d for d in cell.decisions if d.call_key and not (is_compiled or d.substituted)}
+    told: dict[str, str] = {}
+    decided: dict[str, list[Written]] = {}
+    by_strategy = {record.call_key for record in records}
+    for line in lines_on_record(cell.directory / FILE):  # one at a time: a ledger may be larger than the memory
+        key = line.reply.key
+        if line.reply.error is None and key in by_strategy:
+            told[key] = _told(line)
+        elif line.reply.error is None and (decision := asked.get(key)) is not None:
+            labels = words(decision.replicate).get(decision.agent, {})
+            decided[key] = list(_of_decision(name, decision, labels, line))
     played: defaultdict[tuple[int, int, int], list[Decision]] = defaultdict(list)
     for decision in cell.decisions:
         played[decision.replicate, decision.round, decision.agent].append(decision)
     situations = situations_of(cell.decisions, shows_matches=cell.config.condition.shows.own_matches)
     texts, profiles = [], []
-    is_compiled = cell.config.protocol.is_compiled
     for record in records:
-        labels, own = (
-            words(record.replicate).get(record.agent, {}),
-            played[record.replicate, record.round, record.agent],
-        )
-        texts.append(_strategy(name, cell, record, labels, own, lines))
+        labels = words(record.replicate).get(record.agent, {})
+        own = played[record.replicate, record.round, record.agent]
+        written = _strategy(name, cell, record, labels, own, told.get(record.call_key, ""))
+        texts.append(written)
         program = read_program(record.strategy or "", labels) if is_compiled else ""
         profiles.append(profile_of(program) if isinstance(program, Program) else played_profile(own, situations))
-        reason = _reason(record, program)
-        if reason:
-            texts.append(_strategy(name, cell, record, labels, own, lines, reason=reason))
-    for decision in cell.decisions:
-        line = None if is_compiled or decision.substituted else lines.get(decision.call_key or "")
-        if line is not None:
-            texts += _of_decision(name, decision, words(decision.replicate).get(decision.agent, {}), line)
+        if reason := _reason(record, program):
+            texts.append(replace(written, source=Source.REASONING, text=reason))
+    texts += [written for key in asked for written in decided.get(key, ())]
     order = list(Source)
-    return Corpus(name, sorted(texts, key=lambda written: order.index(written.source)), profiles)
+    return Corpus(name, sorted(texts, key=lambda written: order.index(written.source)), profiles, cell.config)
 
 
 def _reason(record: StrategyRecord, program: Program | str) -> str:
@@ -105,22 +118,19 @@ def _strategy(
     record: StrategyRecord,
     labels: Mapping[Action, str],
     decisions: Sequence[Decision],
-    lines: Mapping[str, Line],
-    *,
-    reason: str = "",
+    told: str,
 ) -> Written:
-    line = lines.get(record.call_key)
     return Written(
-        Source.REASONING if reason else Source.STRATEGY,
+        Source.STRATEGY,
         name,
         cell.config.condition.name,
         record.model,
         record.replicate,
         record.round,
         record.agent,
-        reason or record.strategy or "",
+        record.strategy or "",
         record.call_key,
-        told="" if line is None else _told(line),
+        told=told,
         labels=labels,
         decisions=tuple(decisions),
     )

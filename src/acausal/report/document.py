@@ -29,6 +29,7 @@ from acausal.report.programs import ProgramRow
 from acausal.report.rows import certainty, dollars, intention_to_treat, interval, percent, rate_rows
 from acausal.report.table_files import Value, write_csv_tables
 from acausal.report.tables import write_text
+from acausal.report.text_section import NO_TEXTS, TextSection
 
 MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""
@@ -90,12 +91,14 @@ class CellReport:
     """Versions of what made it."""
     files: Sequence[Sequence[Value]] = ()
     """Of the manifest: name, bytes, SHA-256."""
+    texts: TextSection | None = None
+    """What the agents wrote; None where they wrote nothing."""
 
 
 def write_report(directory: Path, report: CellReport) -> None:
     """Write report.md, report.html, report.tex and the CSV of every table; the page needs nothing beside it."""
     render(directory, "report", _words(report, directory))
-    tables = cell_tables(report.decisions, report.summary, report.gates)
+    tables = [*cell_tables(report.decisions, report.summary, report.gates), *(report.texts or NO_TEXTS).tables]
     write_csv_tables(directory, tables)
     title = f"{report.scenario}, {report.condition}"
     write_latex(directory, title, findings(report), report.gates, OF_A_CELL, tables, report.figures)
@@ -232,6 +235,7 @@ def _words(report: CellReport, directory: Path) -> dict[str, Any]:
             for row in rate_rows(report.decisions)
         ],
         "checks": section(summary),
+        "texts": report.texts,
         "positions": _positions(report.decisions),
         "flagged": f"{FLAGGED * 100:g}",
         "shares": [

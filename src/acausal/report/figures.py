@@ -12,6 +12,7 @@ from acausal.analysis.rates import Shares, by_round, by_round_and_model, matrix
 from acausal.records import Decision
 from acausal.report.figure_files import STYLE, WIDE, blank, broken, nothing, save
 from acausal.report.figure_lines import over_rounds
+from acausal.report.figure_map import Map, similarity_map
 from acausal.report.figure_panels import latency_and_cost, outcomes, trajectories
 from acausal.report.rows import ALL_MODELS
 
@@ -34,12 +35,14 @@ def write_figures(
     decisions: Sequence[Decision],
     shares: Shares | None = None,
     calls: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    strategies: Map | None = None,
 ) -> list[Path]:
     """Write `figures/` as PNG, SVG and PDF; the same decisions give the same bytes.
 
     Args:
         shares: Of the seats, where they change between rounds.
         calls: `calls_by_model` of summary.json.
+        strategies: Where each stands by its words, if any were written that differ.
 
     Returns:
         The PNG files, in the order in which documents show them.
@@ -53,6 +56,7 @@ def write_figures(
             "population_by_round": over_rounds(shares or {}, "seats (%)", limits=ALL),
             "outcome_shares": [outcomes(decisions)],
             **trajectories(decisions),
+            "similarity_map": [similarity_map(strategies) if strategies else None],
             "latency_and_cost": [latency_and_cost(calls)],
         }
         return save(drawn, directory)

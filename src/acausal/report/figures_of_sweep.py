@@ -16,6 +16,7 @@ from acausal.analysis.switch_point import curve
 from acausal.records import Decision
 from acausal.report.figure_files import COLOURS, DASHES, MARKERS, STYLE, WIDE, Mark, save
 from acausal.report.figure_forest import forest
+from acausal.report.figure_map import Map, similarity_map
 from acausal.report.figure_panels import latency_and_cost
 from acausal.report.figures import ALL, RATE, cooperation_matrix
 
@@ -44,6 +45,7 @@ def write_sweep_figures(
     grids: Sequence[Grid],
     met: Mapping[str, Sequence[Decision]] = MappingProxyType({}),
     calls: Sequence[Mapping[str, Mapping[str, Any]]] = (),
+    strategies: Map | None = None,
 ) -> list[Path]:
     """Write `figures/` of a sweep; the same numbers give the same bytes.
 
@@ -52,6 +54,7 @@ def write_sweep_figures(
         effects: Contrast → model → difference of rates.
         met: Condition → decisions of all its cells, where models met others.
         calls: `calls_by_model` of each cell's summary.json.
+        strategies: Where each stands by its words, if any were written that differ.
 
     Returns:
         The PNG files, in the order in which documents show them.
@@ -69,6 +72,7 @@ def write_sweep_figures(
             drawn["match_probability"] = [_grids(grids)]
         for condition, decisions in met.items():
             drawn[f"cooperation_matrix_{condition}"] = [cooperation_matrix(decisions)]
+        drawn["similarity_map"] = [similarity_map(strategies) if strategies else None]
         drawn["latency_and_cost"] = [latency_and_cost(_pooled(calls))]
         return save(drawn, directory)
 

@@ -87,6 +87,16 @@ def _power(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _spread(summary: Mapping[str, Any]) -> str:
-    known = {"scores": summary["gini_scores"], "power": summary["gini_power"]}
-    words = ", ".join(f"of {name} {value:.3f}" for name, value in known.items() if value is not None)
+    known = [("scores", summary["gini_scores"]), ("power", summary["gini_power"])]
+    words = ", ".join(
+        f"of {name} {value:.3f}{_within(summary.get(f'gini_{name}_estimate'))}"
+        for name, value in known
+        if value is not None
+    )
     return f"; Gini coefficient {words}" if words else ""
+
+
+def _within(estimate: Mapping[str, Any] | None) -> str:
+    if estimate is None or estimate["low"] is None:
+        return ""
+    return f" (95 % interval {estimate['low']:.3f} to {estimate['high']:.3f})"

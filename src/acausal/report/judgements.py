@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from acausal.analysis.agreement import Agreement
 from acausal.analysis.lexicon import held, mentions
@@ -38,6 +39,8 @@ class Judgement:
     tally: Tally
     same_family: bool
     """Whether it comes from a vendor whose models wrote the texts: judges favour their own."""
+    served_by: Sequence[str] = ()
+    """Ids of the models that answered, as their endpoint names them."""
 
 
 def raters(texts: Sequence[Written], judgements: Sequence[Judgement]) -> dict[str, Mapping[str, Collection[Marker]]]:
@@ -66,17 +69,9 @@ def judges_document(texts: Sequence[Written], judgements: Sequence[Judgement]) -
     """The part of the document that tells of judges; ends with a line break."""
     found = raters(texts, judgements)
     compared = of_different(texts, found)
-    rows = [
-        [
-            *(pair, str(marker), each.n, f"{each.raw:.2f}", _kappa(each), f"{each.ac1:.2f}", f"{each.prevalence:.2f}"),
-            "yes" if each.kappa is not None and each.kappa >= ENOUGH else "no: counts only",
-        ]
-        for pair, marker, each in agreements(compared)
-        if each.both or each.first_only or each.second_only
-    ]
-    head = ["raters", "idea", "n", "alike", "κ", "AC1", "prevalence", f"κ ≥ {ENOUGH}"]
+    head, rows = shown_agreement(compared)
     parts = [
-        "## Judges\n\n" + "".join(f"- {_about(judgement, len(texts))}\n" for judgement in judgements),
+        "## Judges\n\n" + "".join(f"- {about(judgement, len(texts))}\n" for judgement in judgements),
         "Agreement by idea, over different texts that both read. An echo of the prompt counts for nobody; ideas that "
         f"nobody found are left out.\n\n{markdown((head, rows))}",
     ]
@@ -93,6 +88,40 @@ def judges_document(texts: Sequence[Written], judgements: Sequence[Judgement]) -
         told = f":\n\n{markdown(shown(related))}" if related else ": none of the ideas.\n"
         parts.append(f"Ideas and decisions, as {name} sees them{told}")
     return "\n".join(parts)
+
+
+def shown_agreement(compared: Mapping[str, Mapping[str, Collection[Marker]]]) -> Table:
+    """Agreement of every pair of raters for people, over ideas that one of the two found."""
+    rows = [
+        [
+            *(pair, str(marker), each.n, f"{each.raw:.2f}", _kappa(each), f"{each.ac1:.2f}", f"{each.prevalence:.2f}"),
+            "yes" if each.kappa is not None and each.kappa >= ENOUGH else "no: counts only",
+        ]
+        for pair, marker, each in agreements(compared)
+        if each.both or each.first_only or each.second_only
+    ]
+    head = ["raters", "idea", "n", "alike", "κ", "AC1", "prevalence", f"κ ≥ {ENOUGH}"]
+    return head, rows
+
+
+def judges_kept(texts: Sequence[Written], judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """What a report says of judges later, and who they were."""
+    return {
+        "judges": [about(judgement, len(texts)) for judgement in judgements],
+        "agreement": shown_agreement(of_different(texts, raters(texts, judgements))),
+        "models": [
+            {
+                "model": each.model,
+                "served_by": list(each.served_by),
+                "read": len(each.found),
+                "unread": len(each.illegible),
+                "calls": each.tally.calls,
+                "replayed": each.tally.replayed,
+                "cost_usd": None if each.tally.unpriced else each.tally.cost_usd,
+            }
+            for each in judgements
+        ],
+    }
 
 
 def judges_tables(texts: Sequence[Written], judgements: Sequence[Judgement]) -> dict[str, Table]:
@@ -168,15 +197,18 @@ def disagreements(
                     yield f"{first} – {second}", str(marker), *answers, *numbers_of_place(written), written.text
 
 
-def _about(judgement: Judgement, texts: int) -> str:
+def about(judgement: Judgement, texts: int) -> str:
+    """What a judge read and what it took, in a line."""
     tally = judgement.tally
     why = Counter(judgement.illegible.values())
     unread = "".join(f"; {count} unread ({reason})" for reason, count in why.most_common(3))
     own = "; it is of a vendor whose models wrote the texts" if judgement.same_family else ""
     cost = "unknown" if tally.unpriced else dollars(tally.cost_usd)
+    served = [name for name in judgement.served_by if name != judgement.model]
+    by = f", served by {', '.join(served)}" if served else ""
     return (
-        f"{judgement.model}: read {len(judgement.found)} of {texts} texts in {tally.calls} calls ({tally.replayed} on "
-        f"record), {cost}{unread}{own}"
+        f"{judgement.model}{by}: read {len(judgement.found)} of {texts} texts in {tally.calls} calls "
+        f"({tally.replayed} on record), {cost}{unread}{own}"
     )
 
 

@@ -9,8 +9,10 @@ OF_A_CELL = (
     "The unit of inference is the replicate, an independent repetition of the whole tournament under its own seed; "
     "decisions within one are not independent and are never treated so.",
     "A cooperation rate is the share of decisions that cooperate among those that are legible and made by the model "
-    "assigned; its 95 % interval is a t interval over the rates of the replicates. Where every replicate is all "
-    "cooperation or all defection an exact one-sided bound stands in its place; one replicate gives no interval.",
+    "assigned; its 95 % interval is over replicates, or over the wordings of a one-shot design that they share: the "
+    "span of a t interval on the logit of the rate, with a jackknifed error, and of a beta-binomial posterior. Where "
+    "every unit is all cooperation or all defection an exact one-sided bound stands in its place; one unit gives no "
+    "interval.",
     "Nothing is imputed: a reply that is illegible, refused, failed or given by a substitute is missing, and the rates "
     "if all that is missing had defected, or cooperated, bound what it can hide.",
 )

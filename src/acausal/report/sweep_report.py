@@ -25,6 +25,7 @@ from acausal.report.rows import dollars, interval, percent
 from acausal.report.sweep_facts import Facts, effect_marks, facts_of, findings, rate_marks
 from acausal.report.table_files import INTERVAL, Table, interval_of, write_csv_tables
 from acausal.report.tables import read_strategies
+from acausal.report.text_section import NO_TEXTS, text_section
 from acausal.report.transcripts import MOST, Written, pack
 
 _MOST_MATRICES = 6
@@ -40,14 +41,16 @@ def write_sweep_report(directory: Path, cells: Sequence[Cell], *, title: str, co
         command: What plays the sweep again.
     """
     facts = facts_of(cells)
+    texts = text_section(cells, directory) or NO_TEXTS
     calls = [summary.get("calls_by_model") or {} for summary in facts.summaries]
     figures = write_sweep_figures(
-        directory, rate_marks(facts), effect_marks(facts), facts.grids, _met(facts.cells), calls
+        directory, rate_marks(facts), effect_marks(facts), facts.grids, _met(facts.cells), calls, texts.map
     )
-    tables = sweep_tables(facts)
+    tables = [*sweep_tables(facts), *texts.tables]
     write_csv_tables(directory, tables)
     said = findings(facts)
-    render(directory, "sweep", _words(directory, facts, said, figures, title=title, command=command))
+    words = _words(directory, facts, said, figures, title=title, command=command)
+    render(directory, "sweep", words | {"texts": texts if texts.sentences else None})
     write_latex(directory, title, said, facts.gates, OF_A_SWEEP, tables, figures)
 
 

@@ -50,8 +50,7 @@ def examined(corpora: Sequence[Corpus]) -> Texts:
 
 def document(texts: Texts, *, title: str) -> str:
     """The analysis for people; ends with a line break."""
-    counts = Counter(written.source for written, _ in texts.found)
-    told = ", ".join(f"{counts[source]} {_PLURAL[source]}" for source in Source if counts[source])
+    told = counted(Counter(written.source for written, _ in texts.found))
     cells = "1 cell" if len(texts.corpora) == 1 else f"{len(texts.corpora)} cells"
     parts = [f"# Texts of {title}\n\n{cells}: {told or 'no texts'}.\n"]
     if not texts.found:
@@ -70,14 +69,20 @@ def document(texts: Texts, *, title: str) -> str:
     if texts.alike:
         parts.append(
             "## Likeness of strategies\n\nCosine of words (TF-IDF; blind to the decision) beside the mean difference "
-            "of P(cooperate) in the situations that both strategies know (0: they do the same). Pairs with the next "
-            "replicate share no history: likeness within a model is worth what it has beyond them.\n\n"
-            f"{markdown(_shown_likeness(texts.alike))}"
+            "of P(cooperate) in the situations that both strategies know (0: they do the same), and again over pairs "
+            "that were asked in the same words and order. Pairs with the next replicate "
+            "share no history: likeness within a model is worth what it has beyond them.\n\n"
+            f"{markdown(shown_likeness(texts.alike))}"
         )
     for corpus, own in zip(texts.corpora, texts.sorted, strict=True):
         if own is not None:
             parts.append(_clusters(corpus.cell, own))
     return "\n".join(parts)
+
+
+def counted(texts: Counter[Source]) -> str:
+    """How many of each source there are, in words; empty without any."""
+    return ", ".join(f"{texts[source]} {_PLURAL[source]}" for source in Source if texts[source])
 
 
 def stance_table(texts: Texts) -> Table:
@@ -117,13 +122,19 @@ def csv_tables(texts: Texts) -> dict[str, Table]:
             [[*numbers_of_place(w), str(m.marker), str(m.stance), m.quote] for w, own in texts.found for m in own],
         ),
         "relations": relation_table(texts.related),
-        "likeness": (
-            ["cell", "pairs", "models", "round", *_heads("cosine"), *_heads("distance")],
-            [[c, a.kind, a.models, a.round, *_numbers(a.cosine), *_numbers(a.distance)] for c, a in texts.alike],
-        ),
+        "likeness": likeness_table(texts.alike),
         "strategies": ([*place, "cluster", "x", "y", *(f"p_{s}" for s in SITUATIONS), "strategy"], strategies),
         "clusters": (["cell", "cluster", "texts", "terms", *_heads("cooperation"), "typical"], clusters),
     }
+
+
+def likeness_table(alike: Sequence[tuple[str, Likeness]]) -> Table:
+    """Likeness with plain numbers."""
+    rows = [
+        [c, a.kind, a.models, a.round, *_numbers(a.cosine), *_numbers(a.distance), *_numbers(a.same_order)]
+        for c, a in alike
+    ]
+    return ["cell", "pairs", "models", "round", *_heads("cosine"), *_heads("distance"), *_heads("same_order")], rows
 
 
 def relation_table(related: Sequence[Relation]) -> Table:
@@ -177,7 +188,8 @@ def shown_relations(related: Sequence[Relation]) -> Table:
     return head, rows
 
 
-def _shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
+def shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
+    """Likeness for people."""
     rows = [
         [
             cell or NOTHING,
@@ -186,11 +198,12 @@ def _shown_likeness(alike: Sequence[tuple[str, Likeness]]) -> Table:
             a.round or "all",
             shown(a.cosine),
             shown(a.distance),
+            shown(a.same_order),
             a.cosine.n if a.cosine else a.distance.n if a.distance else 0,
         ]
         for cell, a in alike
     ]
-    return ["cell", "model", "pairs", "round", "cosine", "distance", "n"], rows
+    return ["cell", "model", "pairs", "round", "cosine", "distance", "same order", "n"], rows
 
 
 def _clusters(cell: str, own: Sorted) -> str:
@@ -198,6 +211,14 @@ def _clusters(cell: str, own: Sorted) -> str:
     apart = "too few different texts for a silhouette"
     if own.silhouette is not None:
         apart = f"silhouette {own.silhouette:.2f}" + (" (hardly more than a cut)" if own.silhouette < APART else "")
+    return (
+        f"## Kinds of strategies{named}\n\nBy words, {apart}; the map in strategies.csv (x, y) shows "
+        f"{own.spread:.0%} of their variance.\n\n{markdown(shown_kinds(own))}"
+    )
+
+
+def shown_kinds(own: Sorted) -> Table:
+    """Kinds of strategies for people."""
     rows: list[list[Value]] = [
         [
             c.number,
@@ -210,11 +231,7 @@ def _clusters(cell: str, own: Sorted) -> str:
         ]
         for c in own.clusters
     ]
-    head = ["kind", "texts", "its words", "C after it", "what it does", "typical", "models"]
-    return (
-        f"## Kinds of strategies{named}\n\nBy words, {apart}; the map in strategies.csv (x, y) shows "
-        f"{own.spread:.0%} of their variance.\n\n{markdown((head, rows))}"
-    )
+    return ["kind", "texts", "its words", "C after it", "what it does", "typical", "models"], rows
 
 
 def _profile(profile: Profile) -> str:
