@@ -42,6 +42,7 @@ def _the_environment_stays() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _schema() -> None:
     register_schema()
+    os.environ.pop("COLUMNS", None)  # tables are as wide as in a pipe, wherever the tests are started
     composing.read_yaml_once()
     gc.freeze()  # what the libraries keep for good need not be looked through again in every collection
 
