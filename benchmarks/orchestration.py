@@ -24,7 +24,7 @@ from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.ledger import Ledger
 from acausal.play.tournament import play_tournament
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 LATENCY_S = 0.1
 TURNS = 3

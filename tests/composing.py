@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 
 from acausal.config import conf_dir, from_hydra, register_schema
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 
 def composed(*overrides: str) -> Config:

@@ -12,7 +12,7 @@ import composing
 import pytest
 
 from acausal.config import register_schema
-from acausal.schema import Config
+from acausal.settings.schema import Config
 from acausal.tracking import _client
 
 

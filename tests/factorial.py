@@ -9,7 +9,7 @@ from dsl import play
 
 from acausal.analysis.contrasts import Arm
 from acausal.records import Decision
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 I, D, NOTHING = Claim.identical_copy, Claim.different_model, Claim.none  # noqa: E741  # as SCIENCE calls them
 NONE, L, U95, U50, KNOWN, MIRROR = (

@@ -16,7 +16,7 @@ from acausal.models.simulator import SeenRequest
 from acausal.outputs import TABLES
 from acausal.records import Decision, Status
 from acausal.report.tables import read_decisions
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 LABELS = ("COOPERATE", "DEFECT")
 Where = tuple[int, int, int, int | None]

@@ -17,11 +17,11 @@ from acausal.models.connect import connect
 from acausal.models.ledger import Ledger
 from acausal.models.simulator import Simulator, SimulatorSettings
 from acausal.play.tournament import play_replicates
-from acausal.process import Process
 from acausal.records import Decision
 from acausal.report.arms import Group
-from acausal.schema import Config
-from acausal.treatment import Claim, Linkage
+from acausal.running.process import Process
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, Linkage
 
 FACTORIAL: Mapping[str, Arm] = {
     "no_information": (Claim.none, Linkage.none),

@@ -18,9 +18,9 @@ from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.ledger import Ledger
 from acausal.play.tournament import TournamentRecord, play_replicates
-from acausal.process import Process
-from acausal.schema import Config, ProgressMode, TrackingConfig
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config, ProgressMode, TrackingConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from rich.console import Console
 from acausal.experiment import Cell, run_cell
 from acausal.launch import compose_cell
 from acausal.models.simulator import SeenRequest, Simulator, SimulatorSettings
-from acausal.process import Process
-from acausal.schema import Config
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
 
 KEY = "sk-or-v1-secret-of-this-test"
 UNPACED = [

@@ -26,7 +26,7 @@ from acausal.models.limits import Dials, Gate, Passage
 from acausal.models.retry import Effort
 from acausal.models.route import Route
 from acausal.models.simulator import Simulator, SimulatorSettings
-from acausal.schema import EndpointConfig, ModelConfig
+from acausal.settings.schema import EndpointConfig, ModelConfig
 
 T = TypeVar("T")
 TIMEOUT_S = 10.0

@@ -16,7 +16,7 @@ from test_classical import Nobody
 from acausal.design.seeds import placed_seed
 from acausal.errors import ConfigError
 from acausal.play.tournament import TournamentRecord, play_tournament
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 MODELS = ("a", "b")
 

@@ -20,7 +20,7 @@ from acausal.cli import _main
 from acausal.game import Action
 from acausal.report.foreign import Foreign, Seen, read_foreign
 from acausal.report.mapping import Reading
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 LIBRARY = json.loads(RESULTS.read_text())
 NAMES: list[str] = LIBRARY["names"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from acausal.errors import BudgetExceeded
 from acausal.models.budget import Budget
-from acausal.schema import BudgetConfig
+from acausal.settings.schema import BudgetConfig
 
 ENDINGS = st.sampled_from(["landed", "refused", "broke"])
 

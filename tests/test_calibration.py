@@ -24,7 +24,7 @@ from acausal.analysis.studies import Assumptions
 from acausal.game import Action
 from acausal.records import Decision
 from acausal.report.tables import read_decisions, write_decisions
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 TOLD, OTHER = (Claim.identical_copy, Linkage.none), (Claim.different_model, Linkage.none)
 STUDIES = 1_500

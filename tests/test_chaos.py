@@ -28,8 +28,8 @@ from invariants import (
 from small_cell import KEY, Played, changed, composed, play
 
 from acausal.models.faults import FAULTS, Fault
-from acausal.schema import Config, FallbackPolicy, ReplayMode
-from acausal.status import ExitCode
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config, FallbackPolicy, ReplayMode
 
 LOGGERS = ("", "openai", "httpx2", "httpcore2", "aiohttp", "asyncio")
 ENDED = (ExitCode.DONE, ExitCode.NO_ESTIMATE)

@@ -39,7 +39,7 @@ from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
 from acausal.models.scripted import PERSONAS, ScriptedEndpoint
 from acausal.records import Check, CheckRecord, Reply, Status
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 ALL = [f"checks.{check}=true" for check in ("comprehension", "manipulation", "beliefs", "canary")]
 CONDITIONS = sorted(path.stem for path in (conf_dir() / "condition").glob("*.yaml"))
@@ -177,7 +177,7 @@ def _told(config: Config) -> list[tuple[str, str, str | None, Callable[[str], st
 def test_every_wording_of_every_treatment_is_recalled_as_what_it_is() -> None:
     from omegaconf import OmegaConf
 
-    from acausal.treatment import WordingConfig
+    from acausal.settings.treatment import WordingConfig
 
     plain = OmegaConf.to_object(OmegaConf.merge(WordingConfig, OmegaConf.load(conf_dir() / "wording" / "plain.yaml")))
     config = Config()

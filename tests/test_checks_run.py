@@ -24,20 +24,20 @@ from small_cell import KEY, at, changed, once, play, served
 from small_cell import composed as over_http
 
 from acausal.config import identity
-from acausal.estimate import estimate
 from acausal.experiment import Cell, run_cell
 from acausal.models.faults import Fault
 from acausal.models.recorded import recorded_calls
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.outputs import CHECKS_TABLE
 from acausal.play.tournament import play_tournament
-from acausal.process import Process
+from acausal.pricing.estimate import estimate
+from acausal.pricing.workload import workload
 from acausal.records import Check, Place, Purpose, Reply, Request
 from acausal.report.price_table import price_lines
-from acausal.schema import Config, ReplayMode
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config, ReplayMode
 from acausal.tracking import _scalars
-from acausal.workload import workload
 
 ALL = [f"checks.{check}=true" for check in ("comprehension", "manipulation", "beliefs", "canary")]
 FOUR = ["num_agents=4", "scenario.model_distribution={a: 2, b: 2}", "num_rounds=2", "replicates=2"]

@@ -22,7 +22,7 @@ from acausal.game import Action, Payoffs
 from acausal.models.classical import STRATEGIES, Classical, Moment, generosity, generous_tit_for_tat
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.records import Reply, Request
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 C, D = Action.COOPERATE, Action.DEFECT
 ORACLE: dict[str, Any] = json.loads(FILE.read_text())

@@ -34,7 +34,7 @@ from acausal.models.ledger import Ledger
 from acausal.models.retry import TEMPORARY
 from acausal.models.simulator import Simulator, SimulatorSettings
 from acausal.records import Message, Place, Purpose, Reply, Request
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 T = TypeVar("T")
 KEY = "sk-secret-of-this-test"

@@ -24,7 +24,6 @@ from acausal.design.program import OUTCOMES, Outcome, Program, constant, move, p
 from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.design.seeds import placed_seed
 from acausal.errors import ConfigError
-from acausal.estimate import estimate
 from acausal.experiment import Cell, run_cell
 from acausal.game import Action
 from acausal.models.body import ONE_SENTENCE, chat_body
@@ -35,14 +34,15 @@ from acausal.models.simulator import SimulatorSettings
 from acausal.outputs import TABLES
 from acausal.play.agent import Asker, Choice
 from acausal.play.tournament import TournamentRecord, play_tournament
-from acausal.process import Process
+from acausal.pricing.estimate import estimate
+from acausal.pricing.settled import steps_left
+from acausal.pricing.workload import workload
 from acausal.records import Decision, Place, Purpose, Request, Status
 from acausal.report.programs import MOST_SHOWN, ProgramRow, program_rows
 from acausal.report.tables import read_decisions
-from acausal.schema import AnswerFormat, Config
-from acausal.settled import steps_left
-from acausal.status import ExitCode
-from acausal.workload import workload
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import AnswerFormat, Config
 
 C, D = Action.COOPERATE, Action.DEFECT
 LABELS = {C: "COOPERATE", D: "DEFECT"}

@@ -19,12 +19,12 @@ from acausal.analysis.rates import CallTotals, round_summaries, summary
 from acausal.config import conf_dir, from_hydra, identity
 from acausal.design.arms import questions, used_paraphrases
 from acausal.design.prompts import Prompts
-from acausal.disclosure import claim_is_true, disclosure, paraphrase_count, paraphrase_of
 from acausal.errors import ConfigError
 from acausal.play.tournament import play_replicates
 from acausal.records import Decision, Purpose
-from acausal.schema import Config
-from acausal.treatment import Claim, Linkage
+from acausal.settings.disclosure import claim_is_true, disclosure, paraphrase_count, paraphrase_of
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, Linkage
 
 FACTORIAL = [
     f"{claim}{linkage}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from acausal.config import conf_dir
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml"))
 

@@ -9,10 +9,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 
-from acausal.complaint import complaint
 from acausal.config import check_keys, conf_dir, fingerprint, flat_config, identity
 from acausal.errors import ConfigError
-from acausal.schema import Config
+from acausal.settings.complaint import complaint
+from acausal.settings.schema import Config
 
 
 @pytest.mark.parametrize(

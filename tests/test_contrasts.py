@@ -25,7 +25,7 @@ from acausal.analysis.contrasts import (
     per_protocol,
     repeat_agreement,
 )
-from acausal.treatment import Claim
+from acausal.settings.treatment import Claim
 
 
 def test_the_weights_are_those_of_the_estimands() -> None:

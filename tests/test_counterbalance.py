@@ -21,15 +21,15 @@ from acausal.design.counterbalance import Variant, assigned_variants, variants
 from acausal.design.parsing import read_decision
 from acausal.design.population import population, seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
-from acausal.elicitation import CounterbalanceConfig, LabelsConfig
 from acausal.errors import ConfigError
 from acausal.game import Action
-from acausal.game_schema import GameConfig
 from acausal.models.body import chat_body
 from acausal.play.tournament import play_tournament
 from acausal.records import Decision, Purpose, Reply, Request
-from acausal.schema import AnswerFormat, Config, ScenarioConfig
-from acausal.treatment import ConditionConfig
+from acausal.settings.elicitation import CounterbalanceConfig, LabelsConfig
+from acausal.settings.game_schema import GameConfig
+from acausal.settings.schema import AnswerFormat, Config, ScenarioConfig
+from acausal.settings.treatment import ConditionConfig
 
 C, D = Action.COOPERATE, Action.DEFECT
 PAIRS = [["A", "B"], ["X", "Y"], ["Option 1", "Option 2"], ["zarn", "plok"], ["fenu", "moki"]]

@@ -31,11 +31,11 @@ from acausal.models.connect import connect
 from acausal.models.faults import Fault
 from acausal.models.ledger import lines_on_record
 from acausal.models.simulator import SimulatorSettings, running
-from acausal.process import Process
 from acausal.records import Decision, Outcome, Place, Purpose, Reply, Request, Status, TokenChances
 from acausal.report.tables import read_decisions
-from acausal.schema import AnswerFormat, Config, ModelConfig
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import AnswerFormat, Config, ModelConfig
 
 C, D = Action.COOPERATE, Action.DEFECT
 WORDS = {C: "COOPERATE", D: "DEFECT"}

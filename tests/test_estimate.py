@@ -18,21 +18,21 @@ import pytest
 from rich.console import Console
 
 from acausal.config import identity
-from acausal.dry_run import dry_run
 from acausal.errors import LedgerError
-from acausal.estimate import CellEstimate, Span, estimate, reasoning, total_usd
 from acausal.experiment import Cell, run_cell
 from acausal.models.catalog import Listing, Price, price_of
 from acausal.models.faults import Fault
 from acausal.models.recorded import recorded_calls
 from acausal.models.simulator import Simulator, SimulatorSettings, running
-from acausal.process import Process
+from acausal.pricing.dry_run import dry_run
+from acausal.pricing.estimate import CellEstimate, Span, estimate, reasoning, total_usd
+from acausal.pricing.sampled import text_bytes
+from acausal.pricing.workload import workload
 from acausal.records import Purpose
 from acausal.report.price_table import price_lines, remark_lines
-from acausal.sampled import text_bytes
-from acausal.schema import Config
-from acausal.status import ExitCode
-from acausal.workload import workload
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
 
 MODELS = ("openai/gpt-4", "anthropic/claude-3-sonnet-20240229", "google/gemini-pro")
 QUIET = ["tracking.enabled=false", "progress=off"]

@@ -21,7 +21,7 @@ from acausal.report.estimates import of_cell, of_sweep
 from acausal.report.sweep_facts import facts_of
 from acausal.report.sweep_findings import findings, seen_sentences, smallest_effect
 from acausal.report.sweep_sections import contrasts_table, detail_tables, sweep_lines, sweep_sections
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 Composed = Callable[..., Config]
 

@@ -18,8 +18,8 @@ from acausal.report.arms import Cell, arms_of, cells_below
 from acausal.report.evidence import evidence_of, horizon_of, mediation_of, threshold_of
 from acausal.report.kinship import kinship
 from acausal.report.tables import read_checks, write_checks
-from acausal.schema import Config
-from acausal.treatment import Claim, Linkage
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, Linkage
 
 ONE_SHOT = ("protocol=direct", "num_rounds=1", "matching=strangers", "scenario=homogeneous")
 GAMES = {"prisoners_dilemma": 5 / 7, "pd_r625": 0.625, "pd_r833": 5 / 6}

@@ -19,15 +19,15 @@ from rich.console import Console
 
 from acausal.analysis.rates import population_shares
 from acausal.design.evolution import evolved, measured, seatings
-from acausal.dry_run import dry_run
 from acausal.errors import ConfigError
-from acausal.estimate import estimate
 from acausal.experiment import Cell, run_cell
-from acausal.matching_schema import EvolutionConfig, EvolutionRule
-from acausal.process import Process
+from acausal.pricing.dry_run import dry_run
+from acausal.pricing.estimate import estimate
 from acausal.report.tables import read_decisions
-from acausal.schema import Config
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.matching_schema import EvolutionConfig, EvolutionRule
+from acausal.settings.schema import Config
 
 MORAN, REPLICATOR = EvolutionRule.moran, EvolutionRule.replicator
 RULES = st.sampled_from([MORAN, REPLICATOR])

@@ -20,14 +20,14 @@ from acausal.config import check, conf_dir, fingerprint, identity
 from acausal.design.arms import questions
 from acausal.design.counterbalance import assigned_variants
 from acausal.design.lint import lint_arms
-from acausal.disclosure import claim_is_true, paraphrase_count
 from acausal.game import Action
-from acausal.plan import cells_of
-from acausal.process import Process
 from acausal.records import Decision
-from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
-from acausal.status import ExitCode
-from acausal.treatment import Claim
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.disclosure import claim_is_true, paraphrase_count
+from acausal.settings.schema import Config, EndpointConfig, EndpointKind, ModelConfig
+from acausal.settings.treatment import Claim
+from acausal.sweeps.plan import cells_of
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 ARMS = {

@@ -15,7 +15,7 @@ from acausal.design.prompts import PastMatch, Prompts, anonymous_id
 from acausal.errors import ConfigError
 from acausal.game import Action, GameKind, Payoffs, PowerRule, PublicGoods, factor
 from acausal.models.scripted import Question, always_c, always_d, superrational
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 C, D = Action.COOPERATE, Action.DEFECT
 GOLDEN = Path(__file__).parent / "prompts"

@@ -12,7 +12,7 @@ from dsl import play
 from acausal.records import Decision
 from acausal.report.arms import ArmOnRecord, Group
 from acausal.report.gates import Gate, Verdict, cell_gates, first_line, sweep_gates, withdrawn
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 FINE = play("CD", "DC") + play("DD", "CC", replicate=2)
 

@@ -20,18 +20,18 @@ from test_turns import QUIET, Model, arbitrary, played, run, settled_of, slots_o
 from acausal.design.horizon import decisions_by_slot, match_turns, turns_by_match
 from acausal.design.lint import lint
 from acausal.design.matching import round_fixtures
-from acausal.disclosure import claim_is_true
 from acausal.errors import ConfigError
-from acausal.estimate import estimate
 from acausal.game import Action
 from acausal.models.scripted import PERSONAS, Question
 from acausal.models.simulator import SimulatorSettings, running
+from acausal.pricing.estimate import estimate
+from acausal.pricing.settled import steps_left
+from acausal.pricing.workload import workload
 from acausal.records import Purpose, Request, Status
 from acausal.report.tables import read_decisions
-from acausal.schema import Config
-from acausal.settled import steps_left
-from acausal.status import ExitCode
-from acausal.workload import workload
+from acausal.running.status import ExitCode
+from acausal.settings.disclosure import claim_is_true
+from acausal.settings.schema import Config
 
 NINE = ["num_agents=9", "scenario.model_distribution={a: 5, b: 4}", "num_rounds=2"]
 MATCHINGS = pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from small_cell import KEY, at, changed, composed, once, play
 from acausal.config import fingerprint
 from acausal.models.faults import FAULTS
 from acausal.models.simulator import SeenRequest, Simulator, SimulatorSettings, running
-from acausal.process import Process
-from acausal.schema import Config
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
 
 KILLS = 25
 WIDTH = 4

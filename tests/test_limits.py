@@ -16,7 +16,7 @@ from acausal.errors import ModelUnavailable
 from acausal.models.limits import Dials, Gate, Gates, Load, Slots
 from acausal.models.meter import GateReport
 from acausal.models.pace import WINDOW_S, TokenPace
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 LOAD = Load("decision", ceiling=100, patience_s=300)
 

@@ -18,7 +18,7 @@ from small_cell import KEY, at, changed, once, parallel, play, served
 from acausal.models.faults import FAULTS
 from acausal.models.pace import RequestPace, Spent, TokenPace
 from acausal.models.simulator import SeenRequest, SimulatorSettings
-from acausal.status import ExitCode
+from acausal.running.status import ExitCode
 
 pytestmark = pytest.mark.usefixtures("without_figures")
 PER_MINUTE = 1200

@@ -13,7 +13,7 @@ from test_conf import options
 from acausal.design.arms import questions
 from acausal.design.lint import lint, lint_arms
 from acausal.errors import ConfigError
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 
 @pytest.mark.parametrize("protocol", ["delegated", "direct"])

@@ -13,7 +13,7 @@ from acausal.errors import ConfigError
 from acausal.models import local
 from acausal.models.connect import connect
 from acausal.models.local import EmbeddedEndpoint, check_embedded, weights_path
-from acausal.schema import Config, EmbeddedConfig, ModelConfig
+from acausal.settings.schema import Config, EmbeddedConfig, ModelConfig
 
 
 @pytest.fixture

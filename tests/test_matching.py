@@ -24,17 +24,17 @@ from acausal.design.matching import lattice_pairs, meetings_of, random_pairs, ri
 from acausal.design.population import population
 from acausal.design.prompts import Prompts
 from acausal.design.schedule import Fixture, Pair
-from acausal.encounters import check_matching, is_even, matches_by_slot, matches_per_round, matching_in_words
 from acausal.errors import ConfigError
-from acausal.estimate import estimate
 from acausal.experiment import Cell, run_cell
-from acausal.game_schema import GameConfig
-from acausal.matching_schema import MatchingConfig, MatchingKind, Neighbourhood
 from acausal.play.tournament import play_tournament
-from acausal.process import Process
+from acausal.pricing.estimate import estimate
 from acausal.records import Purpose, Reply, Request
-from acausal.schema import Config, ReplayMode, ScenarioConfig
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.encounters import check_matching, is_even, matches_by_slot, matches_per_round, matching_in_words
+from acausal.settings.game_schema import GameConfig
+from acausal.settings.matching_schema import MatchingConfig, MatchingKind, Neighbourhood
+from acausal.settings.schema import Config, ReplayMode, ScenarioConfig
 
 KINDS = list(MatchingKind)
 TWELVE = ["num_agents=12", "scenario.model_distribution={a: 6, b: 6}"]

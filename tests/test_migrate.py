@@ -16,12 +16,12 @@ from program import ACAUSAL, KEY, ROOT, endpoint, run
 
 from acausal.commands import migrate as command
 from acausal.config import conf_dir, model_files
-from acausal.earlier import checked, read_old, safe_name
 from acausal.errors import ConfigError
 from acausal.launch import compose_cell
-from acausal.migrate import migrate
+from acausal.migration.earlier import checked, read_old, safe_name
+from acausal.migration.experiments import migrate
 from acausal.models.simulator import SimulatorSettings, running
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 SECRET = "sk-or-v1-0123456789abcdef"
 GPT, O1, GEMINI, NANO = "openai/gpt-4o", "openai/o1-mini", "google/gemini-2.5-flash", "openai/gpt-4.1-nano"

@@ -20,7 +20,7 @@ from acausal.errors import ConfigError
 from acausal.models.catalog import Listing, Price, cached, keep
 from acausal.models.scripted import SERVED
 from acausal.models.simulator import Simulator, SimulatorSettings, running
-from acausal.schema import EndpointKind
+from acausal.settings.schema import EndpointKind
 
 OFFERED = ("openai/gpt-4o", "openai/gpt-4", "mistralai/mistral-tiny")
 COUNT = len(OFFERED) + len(SERVED)

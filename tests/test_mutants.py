@@ -26,9 +26,9 @@ from acausal.models.ledger import call_key
 from acausal.models.seen import SeenRequest
 from acausal.models.simulator import Simulator
 from acausal.play import agent, tournament
-from acausal.process import Process
 from acausal.records import Decision, Message, Place, Purpose, Reply, Request, Status
-from acausal.schema import Config, ModelConfig
+from acausal.running.process import Process
+from acausal.settings.schema import Config, ModelConfig
 
 SEATS = {"coin": 2, "first_option": 2, "mumbler": 2, "super": 2}
 LEAK = "All of you are identical copies; each match is against an identical copy of you."

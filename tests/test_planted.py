@@ -34,13 +34,13 @@ from acausal.models.scripted import SERVED as SERVED_PERSONAS
 from acausal.models.simulator import Simulator, SimulatorSettings
 from acausal.play import agent as asker
 from acausal.play.agent import Asker, Choice
-from acausal.process import Process
 from acausal.records import Message, Place
 from acausal.report.arms import Group
 from acausal.report.contrasts import MISSING_DIFFERENCE, oddities, reading
-from acausal.status import ExitCode
-from acausal.stored import keep
-from acausal.treatment import Claim, Linkage
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.stored import keep
+from acausal.settings.treatment import Claim, Linkage
 
 READERS = (
     *("always_c", "always_d", "super", "ingroup", "edt", "cdt", "projector", "reciprocator", "disjunction"),

@@ -15,7 +15,7 @@ from acausal.design.seeds import placed_seed
 from acausal.game import Action
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.records import MatchRecord, Purpose, Reply, Request, Status
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 C, D = Action.COOPERATE, Action.DEFECT
 

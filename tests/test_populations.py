@@ -19,7 +19,7 @@ from acausal.experiment import Cell
 from acausal.launch import compose_cell
 from acausal.models.simulator import Simulator, SimulatorSettings, running
 from acausal.records import Status
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 GEMINI, GEMINI_PRO = "google/gemini-2.5-flash", "google/gemini-pro"
 GPT_4O, GPT_4_TURBO = "openai/gpt-4o", "openai/gpt-4-turbo"

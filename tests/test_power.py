@@ -17,17 +17,17 @@ from test_play import ScriptedModel, arbitrary, played
 from test_public_goods import run
 
 from acausal.analysis.rules import game_facts
-from acausal.complaint import complaint
 from acausal.config import conf_dir
 from acausal.design.population import Agent
 from acausal.design.power import drawn, evolved
 from acausal.design.prompts import Prompts
 from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs, PowerRule, factor
-from acausal.game_schema import PowerConfig
 from acausal.play.tournament import TournamentRecord, play_tournament
 from acausal.records import Purpose
-from acausal.schema import Config
+from acausal.settings.complaint import complaint
+from acausal.settings.game_schema import PowerConfig
+from acausal.settings.schema import Config
 
 TWO = {1: Agent(1, "a", power=100.0), 2: Agent(2, "b", power=100.0)}
 powers = st.floats(50, 150)

@@ -15,7 +15,7 @@ from test_pilot import drawn, one_wording
 from acausal.commands import power
 from acausal.errors import ConfigError
 from acausal.report.tables import write_decisions
-from acausal.stored import keep, unresolved
+from acausal.settings.stored import keep, unresolved
 
 FEW = "studies=400"
 

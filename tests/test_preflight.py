@@ -19,7 +19,7 @@ from acausal.models.ledger import Ledger
 from acausal.models.preflight import Inspection, inspect
 from acausal.models.simulator import Simulator, SimulatorSettings
 from acausal.records import Message, Place, Purpose, Reply, Request
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 KEY = "sk-secret-of-this-test"
 MODELS = ("openai/gpt-4", "anthropic/claude-3-sonnet-20240229", "google/gemini-pro")

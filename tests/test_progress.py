@@ -21,9 +21,9 @@ from acausal.models.limits import Dials, Gate
 from acausal.models.retry import Effort
 from acausal.models.route import Route, Standing
 from acausal.play.tournament import play_tournament
-from acausal.progress import Progress, absence, duration
 from acausal.records import Reply, Request
-from acausal.schema import Config
+from acausal.running.progress import Progress, absence, duration
+from acausal.settings.schema import Config
 
 REPLY = Reply("k", "m", "m", False, "COOPERATE", tokens_in=100, tokens_out=2, cost_usd=0.01)
 

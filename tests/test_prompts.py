@@ -10,11 +10,11 @@ import pytest
 
 from acausal.design.arms import differing, questions
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash, percent, points
-from acausal.disclosure import paraphrase_count
 from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Message
-from acausal.schema import Config
+from acausal.settings.disclosure import paraphrase_count
+from acausal.settings.schema import Config
 
 GOLDEN = Path(__file__).parent / "prompts"
 HISTORY = [

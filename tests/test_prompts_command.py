@@ -12,7 +12,7 @@ from program import ACAUSAL
 from acausal.commands import prompts
 from acausal.design.arms import questions
 from acausal.errors import ConfigError
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 DIRECT = ["protocol=direct", "num_rounds=1"]
 

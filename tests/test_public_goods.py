@@ -14,12 +14,12 @@ from test_play import ScriptedModel, arbitrary, played
 
 from acausal.experiment import Cell, run_cell
 from acausal.game import Action, PublicGoods
-from acausal.process import Process
+from acausal.pricing.workload import workload
 from acausal.records import Place, Purpose, Request
 from acausal.report.tables import read_decisions
-from acausal.schema import Config
-from acausal.status import ExitCode
-from acausal.workload import workload
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
 
 PLAY = ("game=public_goods", "num_rounds=2", "tracking.enabled=false")
 

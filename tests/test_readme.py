@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from acausal.config import conf_dir
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

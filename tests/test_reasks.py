@@ -24,13 +24,13 @@ from acausal.models.ledger import Ledger, call_key, lines_on_record
 from acausal.models.recorded import recorded_calls
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.play.tournament import TournamentRecord, play_tournament
-from acausal.process import Process
+from acausal.pricing.settled import settled_calls, steps_left
+from acausal.pricing.workload import workload
 from acausal.records import Outcome, Place, Purpose, Reply, Request, Status
 from acausal.report.tables import read_decisions
-from acausal.schema import Config
-from acausal.settled import settled_calls, steps_left
-from acausal.status import ExitCode
-from acausal.workload import workload
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
 
 PAIR = ["num_agents=2", "scenario.model_distribution={a: 1, b: 1}", "num_rounds=1", "protocol=direct"]
 REMINDER = "nothing else: no explanation, no other word."

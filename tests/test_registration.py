@@ -16,14 +16,14 @@ from rich.console import Console
 from acausal import experiment
 from acausal.commands import preregister
 from acausal.config import check
-from acausal.deviations import Analysis, Deviation, deviations, registered
 from acausal.errors import ConfigError
-from acausal.process import Process
-from acausal.registration import Registration, read_registration, register
 from acausal.report.arms import Cell, cells_below
-from acausal.schema import Config
-from acausal.status import ExitCode
-from acausal.stored import REGISTRATION, keep, unresolved
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
+from acausal.settings.stored import REGISTRATION, keep, unresolved
+from acausal.studies.deviations import Analysis, Deviation, deviations, registered
+from acausal.studies.registration import Registration, read_registration, register
 
 SMALL = [
     *("scenario=homogeneous", "scenario.model_distribution={a: 4}", "num_agents=4", "num_rounds=1", "replicates=2"),

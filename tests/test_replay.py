@@ -21,10 +21,10 @@ from acausal.models.ledger import FILE, Ledger
 from acausal.models.replay import Replayer
 from acausal.models.simulator import SimulatorSettings, running
 from acausal.outputs import TABLES, Results, tracked
-from acausal.process import Process
 from acausal.records import Message, Place, Purpose, Request
-from acausal.schema import Config
-from acausal.status import ExitCode
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
 
 SMALL = ["num_agents=4", "scenario.model_distribution={a: 2, b: 2}", "num_rounds=2", "progress=off"]
 UNTRACKED = [*SMALL, "tracking.enabled=false"]

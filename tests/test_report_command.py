@@ -15,15 +15,15 @@ from playing import Played, flat_tree, played
 from program import run
 
 from acausal.cli import _main
-from acausal.process import Process
 from acausal.report.arms import cells_of
 from acausal.report.codebook import CODEBOOK
 from acausal.report.sweep_facts import effect_marks, facts_of, rate_marks
 from acausal.report.sweep_findings import findings
 from acausal.report.tables import CHECKS, DECISIONS, STRATEGIES
-from acausal.schema import Config
-from acausal.status import ExitCode
-from acausal.stored import keep
+from acausal.running.process import Process
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
+from acausal.settings.stored import keep
 
 TABLES = ("decisions.parquet", "strategies.parquet", "rounds.parquet", "model_assignments.json", "summary.json")
 ARMS = "no_information,identical_copy,different_model"

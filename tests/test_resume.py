@@ -14,11 +14,11 @@ import yaml  # type: ignore[import-untyped]
 from program import ACAUSAL, KEY, MODELS, OFFLINE, OPENROUTER, ROOT, SCRIPTED, contents, endpoint, finish, run, start
 
 from acausal.config import LATER, OPERATIONAL, conf_dir, flat_config, identity, is_operational
-from acausal.job_log import LOG_FORMAT
 from acausal.models.faults import Fault
 from acausal.models.simulator import Simulator, SimulatorSettings, running
-from acausal.schema import Config
-from acausal.sweep import Sweep, read_plan
+from acausal.running.job_log import LOG_FORMAT
+from acausal.settings.schema import Config
+from acausal.sweeps.books import Sweep, read_plan
 
 SMALL = ["num_agents=4", "scenario.model_distribution={a: 2, b: 2}", "progress=off"]
 SWEEP = ["-m", "scenario=homogeneous,mixed_5_5,diverse_3_3_4", "progress=off"]
@@ -323,7 +323,7 @@ def test_the_plan_holds_what_hydra_would_play_and_no_secret(tmp_path: Path) -> N
 
 
 def test_a_sweep_that_has_no_books_yet_has_no_ends(tmp_path: Path) -> None:
-    from acausal.sweep import Plan
+    from acausal.sweeps.books import Plan
 
     assert Sweep(tmp_path, Plan([], []), None).ended() == {}
     assert not list(tmp_path.iterdir())

@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 
 from acausal.config import conf_dir
 from acausal.errors import ModelRejected
-from acausal.game_schema import HorizonConfig
 from acausal.models.scripted import (
     NO_GAME,
     PERSONAS,
@@ -32,6 +31,7 @@ from acausal.models.scripted import (
     tit_for_tat,
 )
 from acausal.records import Message
+from acausal.settings.game_schema import HorizonConfig
 
 LABELS = ("COOPERATE", "DEFECT")
 CLAIMS = OmegaConf.load(conf_dir() / "wording" / "plain.yaml").claim

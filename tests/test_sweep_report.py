@@ -17,9 +17,9 @@ from acausal.report.prompt_diff import against
 from acausal.report.sweep_facts import facts_of
 from acausal.report.sweep_findings import findings
 from acausal.report.sweep_report import _met, sweep_tables
-from acausal.schema import Config, TrackingConfig
-from acausal.status import ExitCode
-from acausal.sweep import Plan, PlannedCell, Sweep
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config, TrackingConfig
+from acausal.sweeps.books import Plan, PlannedCell, Sweep
 
 Composed = Callable[..., Config]
 REPLICATES = 6
@@ -101,7 +101,7 @@ def test_a_report_that_fails_never_costs_a_sweep_its_end(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("in a figure")
 
-    monkeypatch.setattr("acausal.sweep.report_sweep", broken)
+    monkeypatch.setattr("acausal.sweeps.books.report_sweep", broken)
     sweep = Sweep.start(tmp_path, Plan([], [PlannedCell(0, "0", [], {})]), TrackingConfig(enabled=False))
     assert sweep.end(Console(width=200)) is ExitCode.REFUSED  # its one cell was never played
     assert "not written: in a figure; again with: acausal report" in capsys.readouterr().out

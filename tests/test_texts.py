@@ -23,7 +23,7 @@ from acausal.models.simulator import SimulatorSettings
 from acausal.report.arms import Cell
 from acausal.report.corpus import Corpus, corpus
 from acausal.report.tables import read_decisions
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 KEY = "sk-or-v1-secret-of-this-test"
 SMALL = ["num_agents=4", "scenario.model_distribution={a: 4, b: 0}", "num_rounds=2"]

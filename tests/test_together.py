@@ -15,18 +15,18 @@ from program import KEY, run
 from rich.console import Console
 from small_cell import changed, parallel, served
 
-from acausal.board import Board
 from acausal.design.blocks import blocks
 from acausal.experiment import Cell
-from acausal.job_log import logging_to, only_cells_log
 from acausal.models.connect import Pool, connect
 from acausal.models.limits import Slots
 from acausal.models.simulator import SeenRequest, Simulator, SimulatorSettings, running
-from acausal.process import Process
-from acausal.queueing import Queue, Turns
-from acausal.schema import Config
-from acausal.status import ExitCode
-from acausal.together import End, drawn_blocks, play_together
+from acausal.running.board import Board
+from acausal.running.job_log import logging_to, only_cells_log
+from acausal.running.process import Process
+from acausal.running.queueing import Queue, Turns
+from acausal.running.status import ExitCode
+from acausal.settings.schema import Config
+from acausal.sweeps.together import End, drawn_blocks, play_together
 
 TEMPERATURES = (0.25, 0.75)
 """Tell the arms apart on the server's log."""

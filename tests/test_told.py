@@ -9,15 +9,15 @@ import pytest
 from acausal.config import conf_dir
 from acausal.design.arms import questions
 from acausal.design.counterbalance import Variant, variants
-from acausal.disclosure import paraphrase_count
 from acausal.game import Action
 from acausal.launch import compose_cell
 from acausal.models.planted import PLANTED
 from acausal.models.question import Question, labels_of
 from acausal.models.told import understood, worth_cooperating
 from acausal.records import Message
-from acausal.schema import Config
-from acausal.treatment import Claim, Linkage
+from acausal.settings.disclosure import paraphrase_count
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, Linkage
 
 CONDITIONS = sorted(path.stem for path in (conf_dir() / "condition").glob("*.yaml"))
 NOTHING_TOLD = ("control", "no_information", "baseline_control", "local_only", "cooperation_rates_only")

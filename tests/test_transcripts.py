@@ -15,12 +15,12 @@ from playing import Played, played
 from test_report import report
 
 import acausal.report
-from acausal.process import Process
 from acausal.records import Decision, Status, StrategyRecord
 from acausal.report.document import write_report
 from acausal.report.figure_files import COLOURS
 from acausal.report.transcripts import Written, pack, unpack
-from acausal.schema import Config
+from acausal.running.process import Process
+from acausal.settings.schema import Config
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 

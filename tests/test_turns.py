@@ -20,20 +20,20 @@ from acausal.config import identity
 from acausal.design.horizon import MOST_TURNS, decisions_by_slot, match_turns, turns_by_match
 from acausal.design.population import population, seat_seed
 from acausal.errors import ConfigError
-from acausal.estimate import estimate
 from acausal.experiment import Cell, run_cell
-from acausal.game_schema import HorizonConfig
 from acausal.models.ledger import call_key, lines_on_record, replies_on_record
 from acausal.models.recorded import RecordedCall, recorded_calls
 from acausal.play.tournament import TournamentRecord, play_tournament
-from acausal.process import Process
-from acausal.progress import Progress
+from acausal.pricing.estimate import estimate
+from acausal.pricing.settled import settled_calls, steps_left
+from acausal.pricing.workload import workload
 from acausal.records import Place, Purpose, Reply, Request, Status
 from acausal.report.tables import read_decisions
-from acausal.schema import Config
-from acausal.settled import settled_calls, steps_left
-from acausal.status import ExitCode
-from acausal.workload import workload
+from acausal.running.process import Process
+from acausal.running.progress import Progress
+from acausal.running.status import ExitCode
+from acausal.settings.game_schema import HorizonConfig
+from acausal.settings.schema import Config
 
 QUIET = ["tracking.enabled=false", "progress=off"]
 FOUR = ["num_agents=4", "scenario.model_distribution={a: 2, b: 2}", "num_rounds=2"]

@@ -13,7 +13,7 @@ from acausal.models.replay import Replayer
 from acausal.outputs import REMADE, tables, write_tables
 from acausal.play.tournament import play_replicates
 from acausal.report.terminal import short
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,15 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from acausal.check_rules import check_checks
-from acausal.condition_rules import check_condition
-from acausal.disclosure import in_force
-from acausal.encounters import check_evolution, check_matching
 from acausal.errors import ConfigError
-from acausal.game_schema import check_horizon, check_power, check_stakes
-from acausal.protocol_rules import check_protocol
-from acausal.schema import Config, EndpointConfig, EndpointKind, ModelConfig
-from acausal.spelling import nearest as nearest
+from acausal.settings.check_rules import check_checks
+from acausal.settings.condition_rules import check_condition
+from acausal.settings.disclosure import in_force
+from acausal.settings.encounters import check_evolution, check_matching
+from acausal.settings.game_schema import check_horizon, check_power, check_stakes
+from acausal.settings.protocol_rules import check_protocol
+from acausal.settings.schema import Config, EndpointConfig, EndpointKind, ModelConfig
+from acausal.settings.spelling import nearest as nearest
 
 OPERATIONAL = (
     *("replicates", "budget", "tracking", "progress", "retry_failed", "replay", "preflight", "roster"),

@@ -18,7 +18,6 @@ from rich.console import Console
 from acausal import provenance
 from acausal.analysis.rates import CallTotals
 from acausal.audit import audit
-from acausal.board import Board
 from acausal.config import check_keys, flat_config, identity
 from acausal.design.lint import lint
 from acausal.errors import AcausalError, Interrupted
@@ -30,14 +29,15 @@ from acausal.models.meter import GateReport
 from acausal.models.preflight import inspect
 from acausal.outputs import Results, tracked, why_missing, write_outputs
 from acausal.play.tournament import TournamentRecord, play_replicates
-from acausal.process import Process, Signals
-from acausal.progress import Progress, Tally, duration
-from acausal.queueing import Queue, Turns
 from acausal.report.checks import check_lines
 from acausal.report.rows import dollars, intention_to_treat
 from acausal.report.terminal import result_table, short
-from acausal.schema import Config, ReplayMode
-from acausal.status import RUNNING, ExitCode, code_of, read_status, status_of
+from acausal.running.board import Board
+from acausal.running.process import Process, Signals
+from acausal.running.progress import Progress, Tally, duration
+from acausal.running.queueing import Queue, Turns
+from acausal.running.status import RUNNING, ExitCode, code_of, read_status, status_of
+from acausal.settings.schema import Config, ReplayMode
 from acausal.tracking import Run, ui_command
 
 MOST_NAMED = 5

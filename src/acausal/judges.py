@@ -18,9 +18,7 @@ from acausal.analysis.phrases import Marker
 from acausal.analysis.written import Source, Written
 from acausal.config import check_keys, fingerprint, identity
 from acausal.design.seeds import placed_seed
-from acausal.dry_run import listings_of
 from acausal.errors import Interrupted
-from acausal.estimate import tokens_of
 from acausal.launch import compose_cell
 from acausal.models.calls import calls_for
 from acausal.models.catalog import Price, price_of
@@ -28,12 +26,14 @@ from acausal.models.client import Client
 from acausal.models.connect import connect
 from acausal.models.ledger import FILE, Ledger, lines_on_record
 from acausal.models.preflight import inspect
-from acausal.process import Signals
-from acausal.progress import Tally
+from acausal.pricing.dry_run import listings_of
+from acausal.pricing.estimate import tokens_of
 from acausal.records import Place, Purpose, Reply, Request
 from acausal.report.judgements import Judgement
 from acausal.report.rows import dollars
-from acausal.schema import AnswerFormat, Config
+from acausal.running.process import Signals
+from acausal.running.progress import Tally
+from acausal.settings.schema import AnswerFormat, Config
 
 SLOT = "a"
 LEAST_ANSWER, MOST_ANSWER = 16, 400

@@ -23,12 +23,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from acausal.complaint import complaint
 from acausal.config import conf_dir, from_hydra, register_schema
 from acausal.errors import AcausalError, ConfigError
-from acausal.plan import Escaped, SweepCallback, cell_of, cells_of
-from acausal.schema import Config
-from acausal.status import ExitCode, refused, say
+from acausal.running.status import ExitCode, refused, say
+from acausal.settings.complaint import complaint
+from acausal.settings.schema import Config
+from acausal.sweeps.plan import Escaped, SweepCallback, cell_of, cells_of
 
 _FREE_FORM = re.compile(
     r"(models\.[^.=]+\.(custom_params|endpoint\.(params|headers))|scenario\.model_distribution)[.=]"
@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         code = _run_hydra()
     finally:
         sweep_code = SweepCallback.end()
-        if (process := sys.modules.get("acausal.process")) is not None:  # else nothing was played
+        if (process := sys.modules.get("acausal.running.process")) is not None:  # else nothing was played
             process.close_shared()
     return max(code, sweep_code or 0)
 
@@ -158,8 +158,8 @@ def _opened(argument: str) -> str:
 def _play(node: DictConfig) -> None:
     """Hydra's task: one cell. Ends the program with its code, unless it is one cell of a sweep that goes on."""
     from acausal.experiment import run_cell  # heavy: a refusal or --help does without
-    from acausal.process import shared_process
-    from acausal.together import note
+    from acausal.running.process import shared_process
+    from acausal.sweeps.together import note
 
     try:
         cell = cell_of(node)

@@ -27,8 +27,6 @@ from acausal.design.counterbalance import assigned_variants, variants
 from acausal.design.evolution import seatings
 from acausal.design.population import seat_seed
 from acausal.design.prompts import Prompts, anonymous_id
-from acausal.encounters import evolution_in_words, matching_in_words
-from acausal.matching_schema import EvolutionRule
 from acausal.models.ledger import FILE, lines_on_record
 from acausal.models.meter import GateReport
 from acausal.play.tournament import TournamentRecord
@@ -43,9 +41,11 @@ from acausal.report.programs import ProgramRow, program_rows, programs_told
 from acausal.report.tables import write_checks, write_decisions, write_json, write_rounds, write_strategies
 from acausal.report.text_section import text_section
 from acausal.report.transcripts import MOST, Written, pack
-from acausal.schema import Config
+from acausal.settings.encounters import evolution_in_words, matching_in_words
+from acausal.settings.matching_schema import EvolutionRule
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, Linkage
 from acausal.tracking import LINK, Outcome
-from acausal.treatment import Claim, Linkage
 
 TABLES = ("decisions.parquet", "strategies.parquet", "rounds.parquet", "model_assignments.json")
 CHECKS_TABLE = "checks.parquet"

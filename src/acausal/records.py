@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from acausal.elicitation import Elicit
 from acausal.game import Action
+from acausal.settings.elicitation import Elicit
 
 
 class Purpose(StrEnum):

@@ -14,15 +14,15 @@ from rich.console import Console
 from acausal.audit import audit
 from acausal.errors import AcausalError, ConfigError
 from acausal.experiment import Cell, run_cell
-from acausal.job_log import FILE, logging_to, only_cells_log
 from acausal.launch import read_dotenv
-from acausal.process import Process
 from acausal.report.terminal import resume_command, run_command, short
-from acausal.schema import ReplayMode
-from acausal.status import ExitCode, read_status, say, status_of
-from acausal.stored import CONFIG, changed, config_of, keep, read_config, read_overrides
-from acausal.sweep import PLAN, Plan, PlannedCell, Sweep, cells_table, read_plan
-from acausal.together import drawn_blocks, note, play_together, were_interrupted
+from acausal.running.job_log import FILE, logging_to, only_cells_log
+from acausal.running.process import Process
+from acausal.running.status import ExitCode, read_status, say, status_of
+from acausal.settings.schema import ReplayMode
+from acausal.settings.stored import CONFIG, changed, config_of, keep, read_config, read_overrides
+from acausal.sweeps.books import PLAN, Plan, PlannedCell, Sweep, cells_table, read_plan
+from acausal.sweeps.together import drawn_blocks, note, play_together, were_interrupted
 
 _DONE = status_of(ExitCode.DONE).state
 

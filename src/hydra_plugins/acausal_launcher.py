@@ -26,7 +26,7 @@ class AsyncLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Play the cells."""
-        from acausal.jobs import launch  # Hydra imports every plugin at each start: nothing heavy above
+        from acausal.sweeps.jobs import launch  # Hydra imports every plugin at each start: nothing heavy above
 
         context, task, config = self._setting
         return launch(context, task, config, job_overrides, initial_job_idx, self._at_once)

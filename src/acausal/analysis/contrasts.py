@@ -19,7 +19,7 @@ from acausal.analysis.units import ONE_WORDING as ONE_WORDING
 from acausal.analysis.units import Unit, replicate, unit_of
 from acausal.game import Action
 from acausal.records import Decision
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 Arm = tuple[Claim, Linkage]
 Weights = Mapping[Arm, Fraction]

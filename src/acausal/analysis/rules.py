@@ -17,9 +17,9 @@ from acausal.analysis.outcomes import (
 )
 from acausal.analysis.rates import cooperation_rate
 from acausal.game import NAMES, GameKind, PowerRule, factor, title
-from acausal.game_schema import HorizonConfig, PowerMode
 from acausal.records import Decision
-from acausal.schema import Config
+from acausal.settings.game_schema import HorizonConfig, PowerMode
+from acausal.settings.schema import Config
 
 _WHAT_A_RULE_DOES = {
     PowerRule.log: "points are multiplied by ln(power/100), which is 0 at 100 and turns their order round below",

@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     from acausal.report.foreign import read_foreign
     from acausal.report.table_files import write_csv_tables
     from acausal.report.tables import write_decisions
-    from acausal.status import ExitCode
+    from acausal.running.status import ExitCode
 
     if not options.files:
         raise ConfigError("no file: it stands before the options, as in acausal analyse FILE --map action=choice")

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     from acausal.report.contrasts import document
     from acausal.report.evidence import evidence_of
     from acausal.report.kinship import kinship
-    from acausal.status import ExitCode
+    from acausal.running.status import ExitCode
 
     cells = cells_below(options.directory)
     if not cells:

@@ -33,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ConfigError: The file says something impossible; nothing has been written.
     """
-    from acausal.earlier import read_old
-    from acausal.migrate import migrate
+    from acausal.migration.earlier import read_old
+    from acausal.migration.experiments import migrate
     from acausal.report.terminal import short
 
     into, command = _place(options.into)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from acausal.models.catalog import Catalog, Listing
-    from acausal.schema import EndpointConfig
+    from acausal.settings.schema import EndpointConfig
 
 ABOUT = "list the models that an endpoint offers, with their prices"
 LETTERS = {"t": "temperature", "s": "seed", "f": "response_format", "l": "logprobs"}
@@ -43,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
     from acausal.config import model_files
     from acausal.launch import read_dotenv
     from acausal.models.offered import offered
-    from acausal.progress import duration
     from acausal.report.terminal import table_console
+    from acausal.running.progress import duration
 
     read_dotenv()
     endpoint = _endpoint(options.endpoint, options.base_url)
@@ -108,7 +108,7 @@ def _endpoint(name: str | None, base_url: str | None) -> EndpointConfig:
     """
     from acausal.config import endpoint_config
     from acausal.errors import ConfigError
-    from acausal.schema import EndpointKind
+    from acausal.settings.schema import EndpointKind
 
     # Another server gets no key of OpenRouter's unless it is named as that endpoint.
     endpoint = endpoint_config(name or ("openrouter" if base_url is None else "openai_compatible"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from acausal.errors import ConfigError
 
 if TYPE_CHECKING:
-    from acausal.schema import Config
+    from acausal.settings.schema import Config
 
 ABOUT = "how many replicates an effect takes and what they cost; what given replicates would find"
 _OWN: dict[str, Callable[[str], float | int | str]] = {
@@ -52,8 +52,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ConfigError: An assumption is impossible, a pilot measures nothing, or the overrides do not compose.
     """
-    from acausal.power_plan import show, studies_of
     from acausal.report.terminal import table_console
+    from acausal.studies.power_plan import show, studies_of
 
     asked = _asked(options.words)
     arms = _composed(asked.overrides, multirun=options.multirun) if asked.overrides else []
@@ -92,7 +92,7 @@ def _value(key: str, text: str) -> float | int | str:
 
 def _composed(overrides: Sequence[str], *, multirun: bool) -> list[tuple[str, Config]]:
     from acausal.launch import compose_arms
-    from acausal.spelling import nearest
+    from acausal.settings.spelling import nearest
 
     try:
         return compose_arms(overrides, multirun=multirun)

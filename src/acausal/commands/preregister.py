@@ -45,9 +45,9 @@ def run(options: argparse.Namespace) -> int:
 def _freeze(options: argparse.Namespace) -> int:
     from acausal.design.lint import lint_arms
     from acausal.launch import compose_arms
-    from acausal.registration import register
     from acausal.report.terminal import short
-    from acausal.stored import REGISTRATION
+    from acausal.settings.stored import REGISTRATION
+    from acausal.studies.registration import register
 
     if not 0 < options.alpha < 1:
         raise ConfigError(f"--alpha must lie between 0 and 1, but is {options.alpha:g}: e.g. --alpha 0.05")
@@ -80,10 +80,10 @@ def _freeze(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from acausal.deviations import deviations
-    from acausal.registration import read_registration
     from acausal.report.arms import cells_below
     from acausal.report.terminal import short
+    from acausal.studies.deviations import deviations
+    from acausal.studies.registration import read_registration
 
     if len(options.words) != 1:
         raise ConfigError(f"--check compares with one directory, but {len(options.words)} are named: --check FILE DIR")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from acausal.design.arms import Question
     from acausal.design.counterbalance import Variant
-    from acausal.schema import Config
+    from acausal.settings.schema import Config
 
 ABOUT = "show what agents will read in each arm of a run or a sweep, without a call"
 _WIDTH = 80
@@ -95,8 +95,8 @@ def _in_words(variant: Variant) -> str:
 
 def _paraphrases(config: Config, options: argparse.Namespace) -> Sequence[int]:
     """The wordings to show: an arm with fewer wordings shows the one that its replicate would use."""
-    from acausal.disclosure import paraphrase_count, paraphrase_of
     from acausal.errors import ConfigError
+    from acausal.settings.disclosure import paraphrase_count, paraphrase_of
 
     for name in ("paraphrase", "variant"):
         if (number := getattr(options, name)) < 1:
@@ -110,7 +110,7 @@ def _asked(config: Config, paraphrase: int, variant: Variant) -> list[Question]:
 
     from acausal.design.arms import questions
     from acausal.design.checks import questions_to_read
-    from acausal.disclosure import paraphrase_count
+    from acausal.settings.disclosure import paraphrase_count
 
     asked = [*questions(config, paraphrase, variant), *questions_to_read(config, paraphrase, variant)]
     count = paraphrase_count(config)

@@ -34,14 +34,14 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ConfigError: A directory is none of a cell or a sweep, or is damaged.
     """
-    from acausal.deviations import registered
     from acausal.remake import remake
     from acausal.report.arms import cells_of
     from acausal.report.sweep_report import write_sweep_report
     from acausal.report.terminal import short
     from acausal.resume import cells_in
-    from acausal.status import ExitCode
-    from acausal.sweep import report_sweep
+    from acausal.running.status import ExitCode
+    from acausal.studies.deviations import registered
+    from acausal.sweeps.books import report_sweep
 
     if options.output is not None and len(options.directories) < 2:
         raise ConfigError("--output is for several directories together: one cell or sweep keeps its report with it")

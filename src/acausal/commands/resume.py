@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from acausal.resume import resume
-    from acausal.status import ExitCode, say
+    from acausal.running.status import ExitCode, say
 
     try:
         return resume(options.directory, options.keys, strict=options.replay, console=Console())

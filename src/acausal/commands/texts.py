@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from acausal.report.tables import write_text
     from acausal.report.terminal import short
     from acausal.report.text_tables import csv_tables, document, examined, write_tables
-    from acausal.status import ExitCode
+    from acausal.running.status import ExitCode
 
     _check(options)
     directory: Path = options.directory

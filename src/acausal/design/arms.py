@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from acausal.design.counterbalance import Variant, variants
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
-from acausal.disclosure import paraphrase_count
-from acausal.encounters import matches_by_slot
 from acausal.game import Action
 from acausal.records import Message
-from acausal.schema import Config
-from acausal.treatment import Claims
+from acausal.settings.disclosure import paraphrase_count
+from acausal.settings.encounters import matches_by_slot
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claims
 
 STRATEGY = "[the strategy that the agent wrote]"
 """Stands for an agent's own words."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from acausal.checks_schema import QuizOrder
 from acausal.design.arms import Question
 from acausal.design.counterbalance import Variant
 from acausal.design.parsing import Reading, declines, named_in, percentage_in, unanswered
@@ -15,12 +14,13 @@ from acausal.design.population import population, seat_seed
 from acausal.design.prompts import Prompts, number
 from acausal.design.recall import NOTHING, recalled_kind, recalled_link, told_kind, told_link
 from acausal.design.seeds import placed_seed
-from acausal.elicitation import Elicit
 from acausal.game import Action, PowerRule, factor
-from acausal.game_schema import PowerMode
 from acausal.records import Check, Message, Reply, Status
-from acausal.schema import Config
-from acausal.treatment import Topic
+from acausal.settings.checks_schema import QuizOrder
+from acausal.settings.elicitation import Elicit
+from acausal.settings.game_schema import PowerMode
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Topic
 
 STAGES = ("start", "middle", "end")
 """When a canary is asked."""

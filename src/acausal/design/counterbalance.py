@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from acausal.design.population import population, seat_seed
 from acausal.design.seeds import placed_seed
 from acausal.game import Action
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from acausal.design.population import population, seat_seed
 from acausal.design.seeds import placed_seed
-from acausal.matching_schema import EvolutionConfig, EvolutionRule
 from acausal.records import Decision
-from acausal.schema import Config
+from acausal.settings.matching_schema import EvolutionConfig, EvolutionRule
+from acausal.settings.schema import Config
 
 Slots = tuple[str, ...]
 """Slot of each agent, by id from 1."""

@@ -10,9 +10,9 @@ from acausal.design.matching import meetings_of, round_fixtures
 from acausal.design.population import population, seat_seed
 from acausal.design.schedule import Pair
 from acausal.design.seeds import placed_seed
-from acausal.encounters import is_even, matches_by_slot
 from acausal.errors import ConfigError
-from acausal.schema import Config
+from acausal.settings.encounters import is_even, matches_by_slot
+from acausal.settings.schema import Config
 
 MOST_TURNS = 1_000
 """Of one match. A draw beyond is an error before the first call, never a match cut short in silence."""

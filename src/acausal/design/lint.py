@@ -11,11 +11,11 @@ from acausal.design.arms import Question, alike, questions, variants_to_read
 from acausal.design.checks import questions_to_read
 from acausal.design.counterbalance import Variant
 from acausal.design.prompts import PastRound, Prompts
-from acausal.disclosure import topics
-from acausal.elicitation import Elicit
 from acausal.errors import ConfigError
-from acausal.schema import Config
-from acausal.treatment import Linkage, Topic
+from acausal.settings.disclosure import topics
+from acausal.settings.elicitation import Elicit
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Linkage, Topic
 
 _KIND = r"(?:AIs?|LLMs?|(?:language )?models?|machines?|weights|programs?|architectures?|systems?)"
 _LEXICON: Mapping[Topic, str] = {

@@ -14,9 +14,9 @@ from itertools import chain, zip_longest
 from acausal.design.colouring import matchdays
 from acausal.design.schedule import Fixture, Pair, all_matchdays, circle, matchday_of, numbered
 from acausal.design.seeds import placed_seed
-from acausal.encounters import is_even, matchdays_of_all_pairs, matches_by_slot, torus_sides
-from acausal.matching_schema import MatchingKind, Neighbourhood
-from acausal.schema import Config
+from acausal.settings.encounters import is_even, matchdays_of_all_pairs, matches_by_slot, torus_sides
+from acausal.settings.matching_schema import MatchingKind, Neighbourhood
+from acausal.settings.schema import Config
 
 
 def round_fixtures(config: Config, slots: Sequence[str], replicate: int, round_: int) -> tuple[Fixture, ...]:

@@ -8,9 +8,9 @@ from statistics import NormalDist, fmean
 
 from acausal.design.population import Agent
 from acausal.design.seeds import placed_seed
-from acausal.game_schema import PowerConfig, PowerMode
 from acausal.records import Decision
-from acausal.schema import Config
+from acausal.settings.game_schema import PowerConfig, PowerMode
+from acausal.settings.schema import Config
 
 _DIGITS = 1
 """Decimals of a power: what an agent is told is exactly what it has."""

@@ -17,13 +17,13 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from acausal.design.counterbalance import Variant, variants
 from acausal.design.program import outcome_keys
-from acausal.disclosure import disclosure
-from acausal.elicitation import Elicit
-from acausal.encounters import matches_in_words
 from acausal.errors import ConfigError
 from acausal.game import NAMES, Action, PowerRule
 from acausal.records import Message
-from acausal.schema import Config
+from acausal.settings.disclosure import disclosure
+from acausal.settings.elicitation import Elicit
+from acausal.settings.encounters import matches_in_words
+from acausal.settings.schema import Config
 
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # plain text, no HTML
 

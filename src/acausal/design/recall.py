@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from acausal.treatment import Claim, ConditionConfig, Linkage
+from acausal.settings.treatment import Claim, ConditionConfig, Linkage
 
 NOTHING = "nothing"
 _NOTHING = re.compile(r"^\W*(?:nothing|none|I was(?: not|n['’]t) told|I was told nothing)\b", re.IGNORECASE)

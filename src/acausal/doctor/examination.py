@@ -9,7 +9,7 @@ from pathlib import Path
 from acausal.doctor import machine
 from acausal.doctor.finding import Finding, guarded, ok
 from acausal.launch import compose_cell, read_dotenv
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 
 def examine(overrides: Sequence[str]) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from acausal.models.endpoint import HttpEndpoint
 from acausal.models.local import FETCHED, binding_version, check_embedded, weights_at_hand
 from acausal.models.parameters import not_taken
 from acausal.report.rows import dollars
-from acausal.schema import Config, EndpointKind, ModelConfig
+from acausal.settings.schema import Config, EndpointKind, ModelConfig
 
 PATIENCE_S = 15.0
 SOON = datetime.timedelta(days=30)

@@ -14,8 +14,8 @@ from typing import Any
 from acausal.config import nearest
 from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
-from acausal.game_schema import HorizonConfig
 from acausal.models.classical import Player, Turns
+from acausal.settings.game_schema import HorizonConfig
 
 VERSION = "4.13.1"
 """The version that tables are made with; another may play some of its strategies differently."""

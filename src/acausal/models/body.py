@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from acausal.design.program import closed, program_grammar, program_schema
-from acausal.elicitation import Elicit
 from acausal.records import Message, Place, Purpose, Request
-from acausal.schema import AnswerFormat, EndpointKind, ModelConfig
+from acausal.settings.elicitation import Elicit
+from acausal.settings.schema import AnswerFormat, EndpointKind, ModelConfig
 
 ONE_SENTENCE = r'root ::= [A-Z] [^\n.]{20,160} "."'
 """Free text of one sentence: keeps a small model from rambling into its token limit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acausal.errors import BudgetExceeded
-from acausal.schema import BudgetConfig
+from acausal.settings.schema import BudgetConfig
 
 
 class Budget:

@@ -9,7 +9,7 @@ from typing import Any
 from acausal.models.body import chat_body
 from acausal.models.ledger import call_key
 from acausal.records import Reply, Request
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 
 @dataclass(frozen=True, slots=True)

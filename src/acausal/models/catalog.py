@@ -17,7 +17,7 @@ from platformdirs import user_cache_path
 
 from acausal.config import nearest
 from acausal.errors import ModelRejected, ModelUnavailable
-from acausal.schema import EndpointKind, ModelConfig
+from acausal.settings.schema import EndpointKind, ModelConfig
 
 if TYPE_CHECKING:
     from acausal.models.endpoint import HttpEndpoint  # loads the SDK, which a catalog from the cache does without

@@ -16,7 +16,7 @@ from acausal.config import nearest
 from acausal.design.seeds import placed_seed
 from acausal.errors import ConfigError
 from acausal.game import Action, Payoffs
-from acausal.schema import Config, ModelConfig
+from acausal.settings.schema import Config, ModelConfig
 
 C, D = Action.COOPERATE, Action.DEFECT
 

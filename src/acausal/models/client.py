@@ -22,7 +22,7 @@ from acausal.models.receipt import answered, cost_usd, facts_of, unanswered
 from acausal.models.retry import Effort
 from acausal.models.route import Route
 from acausal.records import Reply, Request
-from acausal.schema import Config, FallbackPolicy, Preflight
+from acausal.settings.schema import Config, FallbackPolicy, Preflight
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from acausal.models.classical import rules_of
 from acausal.models.completion import Completion, Endpoint, read_completion
 from acausal.models.local import EmbeddedEndpoint, check_embedded
 from acausal.models.scripted import ScriptedEndpoint
-from acausal.schema import Config, EndpointConfig, EndpointKind
+from acausal.settings.schema import Config, EndpointConfig, EndpointKind
 
 if TYPE_CHECKING:
     from acausal.models.endpoint import HttpEndpoint

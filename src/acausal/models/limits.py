@@ -14,7 +14,7 @@ from weakref import WeakSet
 from acausal.errors import ModelUnavailable
 from acausal.models.meter import GateReport, Meter, WidthChange
 from acausal.models.pace import Forecast, RequestPace, Spent, TokenPace
-from acausal.schema import Config, ModelConfig
+from acausal.settings.schema import Config, ModelConfig
 
 _LONGEST_HISTORY = 500
 

@@ -22,7 +22,7 @@ from platformdirs import user_cache_path
 
 from acausal.errors import ConfigError
 from acausal.models.completion import Completion
-from acausal.schema import EmbeddedConfig, ModelConfig
+from acausal.settings.schema import EmbeddedConfig, ModelConfig
 
 if TYPE_CHECKING:
     from acausal.models.endpoint import HttpEndpoint

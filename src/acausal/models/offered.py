@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from acausal.errors import ModelError, ModelUnavailable
 from acausal.models.catalog import Catalog, cached, fetch_catalog
-from acausal.schema import EndpointConfig
+from acausal.settings.schema import EndpointConfig
 
 DAY_S = 86_400.0
 PATIENCE_S = 20.0

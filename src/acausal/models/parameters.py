@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from acausal.models.body import chat_body
 from acausal.models.catalog import Listing
 from acausal.records import Place, Purpose, Request
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 _NO_PARAMETERS = frozenset({"model", "messages", "provider", "plugins", "models", "route", "usage", "user", "metadata"})
 """Keys of a request that steer the endpoint; it lists none of them as a parameter of a model."""

@@ -16,7 +16,7 @@ from acausal.game import Action
 from acausal.models.faults import FAULTS, NO_FAULT, Fault
 from acausal.models.question import NO_GAME, Question, answer, labels_of, latest_action, told
 from acausal.models.told import Told, understood, worth_cooperating
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 C, D = Action.COOPERATE, Action.DEFECT
 Rule = Callable[[Question], Action | str]

@@ -20,7 +20,7 @@ from acausal.models.completion import UNREACHABLE
 from acausal.models.connect import http_endpoint, servers
 from acausal.models.parameters import not_taken
 from acausal.models.retry import Effort, with_retries
-from acausal.schema import Config, FallbackPolicy, ModelConfig, Preflight
+from acausal.settings.schema import Config, FallbackPolicy, ModelConfig, Preflight
 
 if TYPE_CHECKING:
     from acausal.models.endpoint import HttpEndpoint

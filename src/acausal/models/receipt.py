@@ -11,7 +11,7 @@ from acausal.models.catalog import Price
 from acausal.models.completion import Completion
 from acausal.models.retry import Effort
 from acausal.records import Reply
-from acausal.schema import EndpointKind, ModelConfig
+from acausal.settings.schema import EndpointKind, ModelConfig
 
 
 def answered(

@@ -9,7 +9,7 @@ from acausal.errors import LedgerError
 from acausal.models.calls import Call, calls_for, success_on_record
 from acausal.models.ledger import FILE, replies_on_record
 from acausal.records import Reply, Request
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 
 class Replayer:

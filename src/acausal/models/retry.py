@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_base
 
 from acausal.errors import ModelUnavailable
-from acausal.schema import ModelConfig
+from acausal.settings.schema import ModelConfig
 
 TEMPORARY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 """Statuses (of the response or of an error body) after which the same request may succeed."""

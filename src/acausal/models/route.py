@@ -20,7 +20,7 @@ from acausal.models.retry import (
     pauses,
     with_retries,
 )
-from acausal.schema import ModelConfig
+from acausal.settings.schema import ModelConfig
 
 _T = TypeVar("_T")
 _CHARACTERS_PER_TOKEN = 3

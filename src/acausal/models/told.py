@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from acausal.game import Action
 from acausal.models.question import SENTENCE_END, labels_of, payoff_table
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 _CLAIMS = (
     (Claim.mixed, r"\bsome (?:of the other participants )?may be identical\b|\bsome of the other .* identical\b"),

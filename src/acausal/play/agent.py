@@ -15,11 +15,11 @@ from acausal.design.population import Agent
 from acausal.design.program import Moves, Program, move, read_program
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id, messages_hash
 from acausal.design.seeds import placed_seed
-from acausal.elicitation import Elicit
 from acausal.game import Action
 from acausal.models.classical import Player, Rule, Turns, rules_of
 from acausal.records import Message, Outcome, Place, Purpose, Reply, Request, Status, StrategyRecord
-from acausal.schema import Config
+from acausal.settings.elicitation import Elicit
+from acausal.settings.schema import Config
 
 
 class Model(Protocol):

@@ -14,7 +14,7 @@ from acausal.design.seeds import placed_seed
 from acausal.game import Action
 from acausal.play.agent import Asker
 from acausal.records import Check, CheckRecord, Place, Purpose, Reply, Request, Status
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 ROUND = 1
 """The round around which agents are asked: before they decide in it, or after."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from acausal.design.population import Agent
 from acausal.design.schedule import Fixture
-from acausal.disclosure import claim_is_true
 from acausal.game import Action, factor
-from acausal.game_schema import PowerMode
 from acausal.play.agent import Asker, Choice
 from acausal.records import Decision, MatchRecord
-from acausal.schema import Config
+from acausal.settings.disclosure import claim_is_true
+from acausal.settings.game_schema import PowerMode
+from acausal.settings.schema import Config
 
 
 class Scorer:

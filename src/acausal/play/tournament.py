@@ -14,16 +14,16 @@ from acausal.design.population import Agent, population, seat_seed
 from acausal.design.power import empowered
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
 from acausal.design.schedule import Fixture
-from acausal.disclosure import paraphrase_of
 from acausal.errors import AcausalError
 from acausal.game import Action
-from acausal.matching_schema import EvolutionRule
 from acausal.models.classical import Player, Rule
 from acausal.play.agent import Asker, Choice, Model
 from acausal.play.checks import ROUND, Checker
 from acausal.play.match import Scorer
 from acausal.records import CheckRecord, Decision, MatchRecord, Place, Purpose, StrategyRecord
-from acausal.schema import Config
+from acausal.settings.disclosure import paraphrase_of
+from acausal.settings.matching_schema import EvolutionRule
+from acausal.settings.schema import Config
 
 Event = StrategyRecord | MatchRecord
 

@@ -13,9 +13,9 @@ from acausal.config import fingerprint, identity
 from acausal.errors import ConfigError
 from acausal.records import CheckRecord, Decision
 from acausal.report.tables import read_checks, read_decisions
-from acausal.schema import Config
-from acausal.stored import CONFIG, config_of, read_config
-from acausal.treatment import Claim, Linkage
+from acausal.settings.schema import Config
+from acausal.settings.stored import CONFIG, config_of, read_config
+from acausal.settings.treatment import Claim, Linkage
 
 _TABLE, _CHECKS = "decisions.parquet", "checks.parquet"
 _TOLD = re.compile(r"condition\.(?!shows\.)|wording\.")

@@ -11,9 +11,9 @@ from typing import Any
 from acausal.config import flat, nearest
 from acausal.errors import ConfigError
 from acausal.models.ledger import Line
-from acausal.progress import Tally
 from acausal.records import Place, Reply
 from acausal.report.rows import dollars, seconds
+from acausal.running.progress import Tally
 
 WIDTH = 80
 KEY_LETTERS = 8

@@ -24,7 +24,7 @@ from acausal.analysis.rates import bounds, grouped
 from acausal.analysis.significance import FEWEST_PAIRS, holm
 from acausal.records import Decision
 from acausal.report.arms import Group
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 NO_ROOM = 0.05
 """A control this near to 0 or 1 leaves an effect no room on that side."""

@@ -21,7 +21,7 @@ from acausal.models.scripted import messages_of
 from acausal.records import Decision, StrategyRecord
 from acausal.report.arms import Cell, cells_below
 from acausal.report.tables import read_strategies
-from acausal.schema import Config
+from acausal.settings.schema import Config
 
 MORE_THAN_A_LABEL = 3
 """Words beside labels from which a reply to a decision is a text."""

@@ -13,7 +13,6 @@ from markupsafe import Markup, escape
 
 from acausal.analysis.position import FLAGGED, agreement_by_model, p_cooperate_by_model, position_effects
 from acausal.analysis.rates import Shares, cooperation_rate, cross_model, legible_share, within_model
-from acausal.elicitation import Elicit
 from acausal.game import Payoffs
 from acausal.records import Decision
 from acausal.report.call_table import call_rows, concurrency_lines
@@ -34,6 +33,7 @@ from acausal.report.sections import Section
 from acausal.report.table_files import Value, write_csv_tables
 from acausal.report.tables import write_text
 from acausal.report.text_section import NO_TEXTS, TextSection
+from acausal.settings.elicitation import Elicit
 
 MOST_MISSING = 0.05
 """Above this share of missing decisions a report warns before it says anything else."""

@@ -18,7 +18,7 @@ from acausal.records import Decision, StrategyRecord
 from acausal.report.arms import Cell, Group, told_by
 from acausal.report.evidence import mediation_of, threshold_of
 from acausal.report.table_files import Table
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 ALL = "all models"
 HEAD = ("where", "model", "estimand", "quantity", "value", "low", "high", "n", "clusters", "method")

@@ -17,8 +17,8 @@ from acausal.design.lint import lint
 from acausal.errors import ConfigError
 from acausal.records import Check, Decision
 from acausal.report.arms import Cell, Group
-from acausal.schema import Config
-from acausal.treatment import Claim, Linkage
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, Linkage
 
 _SIDES = tuple(
     ((claim, Linkage.linked), (claim, Linkage.u95)) for claim in (Claim.identical_copy, Claim.different_model)

@@ -9,8 +9,8 @@ from typing import Any
 from acausal.models.ledger import lines_on_record
 from acausal.report.codebook import CODEBOOK
 from acausal.report.tables import read_rows
-from acausal.schema import Config
-from acausal.stored import CONFIG, config_of, read_config
+from acausal.settings.schema import Config
+from acausal.settings.stored import CONFIG, config_of, read_config
 
 _LONG = "rounds"
 """The one table with maps in its cells: it becomes a row for each of their entries."""

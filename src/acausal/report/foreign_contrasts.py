@@ -18,7 +18,7 @@ from acausal.errors import ConfigError
 from acausal.game import Action
 from acausal.records import Decision
 from acausal.report.table_files import Table, Value
-from acausal.spelling import nearest
+from acausal.settings.spelling import nearest
 
 MOST = 6
 """Conditions up to which each is compared with each; of more, one must be named that they are compared with."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from acausal.errors import ConfigError
 from acausal.report.mapping import ORDERS, Reading, plain
 from acausal.report.tables import read_rows
-from acausal.spelling import nearest
+from acausal.settings.spelling import nearest
 
 ROW, FILE = "@row", "@file"
 """In a map: the number of the row, for rows that stand alone, and the name of its file without ending."""

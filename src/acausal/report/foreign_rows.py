@@ -16,8 +16,8 @@ from acausal.records import Decision, Status
 from acausal.report.foreign_files import FILE, ROW, Table, check_column, columns_of, listed
 from acausal.report.foreign_layouts import CHOSEN
 from acausal.report.mapping import COUNTS, NOT_GIVEN, Reading, plain
-from acausal.spelling import nearest
-from acausal.treatment import Claim, Linkage
+from acausal.settings.spelling import nearest
+from acausal.settings.treatment import Claim, Linkage
 
 _Member = TypeVar("_Member", bound=Enum)
 

@@ -15,7 +15,7 @@ from acausal.records import Decision
 from acausal.report.arms import Group
 from acausal.report.contrasts import MISSING, MISSING_DIFFERENCE, NO_ROOM, POSITIVE_CONTROL
 from acausal.report.rows import percent
-from acausal.treatment import Claim, Linkage
+from acausal.settings.treatment import Claim, Linkage
 
 
 class Verdict(StrEnum):

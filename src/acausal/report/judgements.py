@@ -13,11 +13,11 @@ from acausal.analysis.lexicon import held, mentions
 from acausal.analysis.phrases import Marker
 from acausal.analysis.reasoning import judged_alike, relations
 from acausal.analysis.written import Written
-from acausal.progress import Tally
 from acausal.report.rows import dollars
 from acausal.report.table_files import Value
 from acausal.report.text_tables import Table, clipped, markdown, numbers_of_place, place_heads, relation_table
 from acausal.report.text_tables import shown_relations as shown
+from acausal.running.progress import Tally
 
 ENOUGH = 0.7
 """Kappa from which an idea may carry an argument; below, its counts describe and no more."""

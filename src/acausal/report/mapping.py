@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from acausal.errors import ConfigError
-from acausal.spelling import nearest
+from acausal.settings.spelling import nearest
 
 COUNTS = ("replicate", "round", "matchday", "match", "agent", "coplayer", "turn", "paraphrase")
 """Whole numbers; where a column holds names in their place, they are numbered in the order in which they come."""

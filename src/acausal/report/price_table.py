@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from acausal.estimate import CellEstimate, RowEstimate, Span, total_usd
-from acausal.progress import duration
+from acausal.pricing.estimate import CellEstimate, RowEstimate, Span, total_usd
 from acausal.report.rows import dollars
-from acausal.schema import BudgetConfig
+from acausal.running.progress import duration
+from acausal.settings.schema import BudgetConfig
 
 _LINE = "{:<11}{:>9}  {:>12}  {:>12}  {:>18}  {:>10}"
 

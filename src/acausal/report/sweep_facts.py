@@ -21,8 +21,8 @@ from acausal.report.evidence import evidence_of
 from acausal.report.figure_files import Mark
 from acausal.report.figures_of_sweep import Grid
 from acausal.report.gates import Gate, sweep_gates
-from acausal.stored import read_overrides
-from acausal.treatment import Linkage
+from acausal.settings.stored import read_overrides
+from acausal.settings.treatment import Linkage
 
 
 @dataclass(frozen=True, slots=True)

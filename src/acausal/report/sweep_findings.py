@@ -21,7 +21,7 @@ from acausal.report.kinship import own_kind_words
 from acausal.report.over_rounds import trend_sentences
 from acausal.report.rows import interval, percent
 from acausal.report.sweep_facts import Facts
-from acausal.treatment import Linkage
+from acausal.settings.treatment import Linkage
 
 _GRADED = (Linkage.match_probability,)
 _MAIN = ("Γ", "told", "I - none", "same - none")

@@ -17,8 +17,8 @@ from rich.table import Table
 from acausal.errors import AcausalError, ConfigError
 from acausal.report.tables import write_json
 from acausal.report.terminal import run_command, short
-from acausal.schema import TrackingConfig
-from acausal.status import ExitCode
+from acausal.running.status import ExitCode
+from acausal.settings.schema import TrackingConfig
 from acausal.tracking import Outcome, Run, ui_command
 
 log = logging.getLogger(__name__)
@@ -195,9 +195,9 @@ def report_sweep(directory: Path, plan: Plan) -> list[Path]:
         ConfigError: A cell's configuration is damaged.
         LedgerError: A cell's ledger is.
     """
-    from acausal.deviations import registered
     from acausal.report.arms import cells_of
     from acausal.report.sweep_report import write_sweep_report
+    from acausal.studies.deviations import registered
 
     cells = cells_of([directory / cell.directory for cell in plan.cells])
     if not cells:

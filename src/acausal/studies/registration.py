@@ -25,8 +25,8 @@ from acausal.report.arms import told_by
 from acausal.report.contrasts import MISSING, MISSING_DIFFERENCE, POSITIVE_CONTROL
 from acausal.report.tables import write_json
 from acausal.report.terminal import short
-from acausal.schema import Config
-from acausal.spelling import nearest
+from acausal.settings.schema import Config
+from acausal.settings.spelling import nearest
 
 FORMAT = 1
 EXCLUSIONS = (

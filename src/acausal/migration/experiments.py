@@ -9,8 +9,8 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # comes with omegaconf
 
 from acausal.config import model_files
-from acausal.earlier import OldFile, OldScenario, checked, safe_name
 from acausal.errors import ConfigError
+from acausal.migration.earlier import OldFile, OldScenario, checked, safe_name
 
 OPENROUTER = "https://openrouter.ai/api/v1"
 """Left to conf/endpoint/openrouter.yaml where an old file names it, so that OPENROUTER_BASE_URL stays in force."""

@@ -8,9 +8,9 @@ from enum import Enum
 
 from omegaconf import MISSING
 
-from acausal.elicitation import LabelsConfig
 from acausal.errors import ConfigError
 from acausal.game import GameKind, PowerRule
+from acausal.settings.elicitation import LabelsConfig
 
 
 class PowerMode(Enum):

@@ -10,21 +10,21 @@ from rich.console import Console
 from acausal.config import identity
 from acausal.design.lint import lint
 from acausal.errors import AcausalError, ModelError
-from acausal.estimate import ASSUMPTIONS, CellEstimate, estimate
 from acausal.experiment import Cell
-from acausal.matching_schema import EvolutionRule
 from acausal.models.catalog import Listing
 from acausal.models.connect import servers
 from acausal.models.offered import offered
 from acausal.models.recorded import recorded_calls
-from acausal.probe import probe
-from acausal.progress import duration
+from acausal.pricing.estimate import ASSUMPTIONS, CellEstimate, estimate
+from acausal.pricing.probe import probe
 from acausal.records import Reply
 from acausal.report.price_table import calls_of, price_lines, remark_lines, sweep_table
 from acausal.report.rows import dollars
 from acausal.report.terminal import short
-from acausal.schema import Config
-from acausal.status import ExitCode, code_of, read_status
+from acausal.running.progress import duration
+from acausal.running.status import ExitCode, code_of, read_status
+from acausal.settings.matching_schema import EvolutionRule
+from acausal.settings.schema import Config
 
 
 def dry_run(cells: Sequence[Cell], environment: Mapping[str, str], console: Console) -> tuple[ExitCode, str]:

@@ -16,10 +16,10 @@ from acausal.design.schedule import Pair
 from acausal.game import Action
 from acausal.models.recorded import RecordedCall
 from acausal.play.agent import deciding_slot, read_choice
+from acausal.pricing.sampled import Kind, text_bytes
+from acausal.pricing.workload import Load
 from acausal.records import Outcome, Place, Purpose, Reply, Status
-from acausal.sampled import Kind, text_bytes
-from acausal.schema import Config
-from acausal.workload import Load
+from acausal.settings.schema import Config
 
 _Author = tuple[int, int, int]
 """Replicate, round, agent."""

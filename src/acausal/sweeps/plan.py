@@ -18,13 +18,13 @@ from rich.console import Console
 
 from acausal.config import check_keys, from_hydra
 from acausal.errors import AcausalError, ConfigError
-from acausal.schema import Config, ReplayMode
-from acausal.status import refused, say
-from acausal.stored import unresolved
+from acausal.running.status import refused, say
+from acausal.settings.schema import Config, ReplayMode
+from acausal.settings.stored import unresolved
 
 if TYPE_CHECKING:
     from acausal.experiment import Cell
-    from acausal.sweep import PlannedCell
+    from acausal.sweeps.books import PlannedCell
 
 _ASKS_FOR_A_PRICE = re.compile(r"\+{0,2}(dry_run|probe)=")
 
@@ -44,8 +44,8 @@ class SweepCallback:
         """Refuse the whole sweep if one of its cells is impossible, then open its parent run."""
         from acausal.design.lint import lint_arms
         from acausal.models.classical import rules_of
-        from acausal.sweep import Plan, Sweep
-        from acausal.together import drawn_blocks
+        from acausal.sweeps.books import Plan, Sweep
+        from acausal.sweeps.together import drawn_blocks
 
         try:
             planned, configs = zip(*cells_of(config), strict=True)
@@ -93,7 +93,7 @@ def cells_of(config: DictConfig) -> Iterator[tuple[PlannedCell, Config]]:
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-    from acausal.sweep import PlannedCell
+    from acausal.sweeps.books import PlannedCell
 
     loader = GlobalHydra.instance().config_loader()
     params = config.hydra.sweeper.get("params") or {}
@@ -160,8 +160,8 @@ def commands(job: Any, directory: Path) -> tuple[str, str]:
 
 def _price(cells: Iterable[tuple[Config, Path]], job: Any, *, is_sweep: bool) -> None:
     """A dry run: price the cells in place of playing them, and end the program; no directory has been made yet."""
-    from acausal.dry_run import dry_run
     from acausal.experiment import Cell
+    from acausal.pricing.dry_run import dry_run
 
     try:
         planned = [

@@ -15,18 +15,18 @@ from acausal.analysis.pilot import Pilot, pilot
 from acausal.analysis.power import STUDIES, Power, effect_detectable, power, units_needed
 from acausal.analysis.studies import CONTRAST_ARMS, Assumptions
 from acausal.analysis.units import REPLICATE, WORDING
-from acausal.disclosure import paraphrase_count
-from acausal.dry_run import listings_of
-from acausal.encounters import matches_by_slot
 from acausal.errors import ConfigError
-from acausal.estimate import Span, estimate, total_usd
+from acausal.pricing.dry_run import listings_of
+from acausal.pricing.estimate import Span, estimate, total_usd
 from acausal.report.arms import arms_of, cells_below
 from acausal.report.price_table import money
 from acausal.report.rows import percent
 from acausal.report.terminal import short
-from acausal.schema import Config
-from acausal.spelling import nearest
-from acausal.treatment import Claim, Linkage
+from acausal.settings.disclosure import paraphrase_count
+from acausal.settings.encounters import matches_by_slot
+from acausal.settings.schema import Config
+from acausal.settings.spelling import nearest
+from acausal.settings.treatment import Claim, Linkage
 
 CORRELATIONS = (0.0, 0.02, 0.05, 0.1, 0.2)
 """What is tried where nobody has measured one: reciprocity inside a round alone gives 0.2."""

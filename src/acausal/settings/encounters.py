@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from acausal.errors import ConfigError
 from acausal.game import GameKind
-from acausal.matching_schema import EvolutionRule, MatchingKind, Neighbourhood
-from acausal.schema import Config
+from acausal.settings.matching_schema import EvolutionRule, MatchingKind, Neighbourhood
+from acausal.settings.schema import Config
 
 _LEAST_SIDE = 3
 """Of a torus: on a shorter one the same neighbour stands on two sides."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from acausal.elicitation import Elicit
 from acausal.errors import ConfigError
 from acausal.game import GameKind
-from acausal.schema import Config
+from acausal.settings.elicitation import Elicit
+from acausal.settings.schema import Config
 
 
 def check_protocol(config: Config) -> None:

@@ -20,9 +20,9 @@ from acausal.models.connect import connect
 from acausal.models.ledger import Ledger
 from acausal.models.preflight import inspect
 from acausal.play.agent import Asker
-from acausal.process import Signals
 from acausal.records import Place, Purpose, Reply, StrategyRecord
-from acausal.schema import Config
+from acausal.running.process import Signals
+from acausal.settings.schema import Config
 
 _T = TypeVar("_T")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from acausal.design.population import population, seat_seed
 from acausal.design.power import empowered
 from acausal.design.prompts import Prompts
-from acausal.disclosure import paraphrase_of
 from acausal.models.body import chat_body
 from acausal.play.agent import Asker
 from acausal.play.checks import Aside, all_asides
 from acausal.records import Reply, Request
-from acausal.schema import Config
+from acausal.settings.disclosure import paraphrase_of
+from acausal.settings.schema import Config
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from acausal.disclosure import NO_FRAMING, false_pairing, in_force, paraphrase_count, wordings
 from acausal.errors import ConfigError
-from acausal.schema import Config
-from acausal.spelling import nearest
-from acausal.treatment import Claim, Claims, Linkage
+from acausal.settings.disclosure import NO_FRAMING, false_pairing, in_force, paraphrase_count, wordings
+from acausal.settings.schema import Config
+from acausal.settings.spelling import nearest
+from acausal.settings.treatment import Claim, Claims, Linkage
 
 
 def check_condition(config: Config) -> None:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from acausal.models.limits import Rank, Slots
-from acausal.schema import Config
-from acausal.workload import calls_in_all
+from acausal.pricing.workload import calls_in_all
+from acausal.settings.schema import Config
 
 AT_ONCE = 64
 """Replicates under way at a time by default: what bounds the memory of a sweep of hundreds of cells."""

@@ -10,14 +10,14 @@ from typing import Any
 
 from acausal.analysis.contrasts import CONTRASTS
 from acausal.config import fingerprint, identity
-from acausal.encounters import decisions_per_round
 from acausal.records import Decision
-from acausal.registration import Arm, Registration, prompts, read_registration
 from acausal.report.arms import Cell, told_by
 from acausal.report.tables import first_strategy_hashes
 from acausal.report.terminal import short
-from acausal.schema import Config
-from acausal.stored import REGISTRATION
+from acausal.settings.encounters import decisions_per_round
+from acausal.settings.schema import Config
+from acausal.settings.stored import REGISTRATION
+from acausal.studies.registration import Arm, Registration, prompts, read_registration
 
 _SHOWN = 3
 """Changed keys of an arm that are named one by one."""

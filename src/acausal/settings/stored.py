@@ -10,10 +10,10 @@ import yaml  # type: ignore[import-untyped]  # comes with omegaconf
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from acausal.complaint import complaint
 from acausal.config import OPERATIONAL, from_hydra, is_operational, nearest
 from acausal.errors import ConfigError
-from acausal.schema import Config
+from acausal.settings.complaint import complaint
+from acausal.settings.schema import Config
 
 REGISTRATION = Path("preregistration.json")
 """Where a registration is written and looked for, unless somebody says otherwise."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from acausal.errors import ConfigError
 from acausal.game import GameKind
-from acausal.schema import Config
-from acausal.treatment import Claim, Linkage
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, Linkage
 
 
 def check_checks(config: Config) -> None:

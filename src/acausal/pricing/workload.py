@@ -18,24 +18,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from acausal.check_load import check_loads
-from acausal.checks_schema import ChecksConfig
 from acausal.design.arms import questions, used_paraphrases
 from acausal.design.counterbalance import Variant, assigned_variants
 from acausal.design.horizon import decisions_by_slot, turns_by_agent
 from acausal.design.matching import meetings_of
 from acausal.design.population import Agent, population, seat_seed
 from acausal.design.prompts import Prompts
-from acausal.disclosure import paraphrase_of
-from acausal.encounters import decisions_per_round, is_even
 from acausal.game import Action
-from acausal.matching_schema import EvolutionConfig
 from acausal.models.classical import Classical, cooperator, defector
 from acausal.play.agent import deciding_slot
 from acausal.play.tournament import play_tournament
+from acausal.pricing.check_load import check_loads
+from acausal.pricing.sampled import Kind, Recorder, Sampler, Tally
 from acausal.records import Purpose
-from acausal.sampled import Kind, Recorder, Sampler, Tally
-from acausal.schema import Config
+from acausal.settings.checks_schema import ChecksConfig
+from acausal.settings.disclosure import paraphrase_of
+from acausal.settings.encounters import decisions_per_round, is_even
+from acausal.settings.matching_schema import EvolutionConfig
+from acausal.settings.schema import Config
 
 PLAYED_UP_TO = 5_000
 """Strategies and decisions of the replicates that are played: rendering them all takes about a second."""

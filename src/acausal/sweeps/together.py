@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from acausal.board import Board
 from acausal.design.blocks import blocks
 from acausal.experiment import Cell, Stage, play_cell
-from acausal.job_log import FILE, logging_to, only_cells_log
-from acausal.process import Process
-from acausal.queueing import Queue
-from acausal.schema import Config, ReplayMode
-from acausal.status import ExitCode, say
-from acausal.sweep import ENDED, REPLAYED, note_end
+from acausal.running.board import Board
+from acausal.running.job_log import FILE, logging_to, only_cells_log
+from acausal.running.process import Process
+from acausal.running.queueing import Queue
+from acausal.running.status import ExitCode, say
+from acausal.settings.schema import Config, ReplayMode
+from acausal.sweeps.books import ENDED, REPLAYED, note_end
 
 log = logging.getLogger(__name__)
 

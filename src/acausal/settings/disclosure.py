@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from acausal.schema import Config
-from acausal.treatment import Claim, ConditionConfig, Linkage, SimilaritySource, Topic, WordingConfig
+from acausal.settings.schema import Config
+from acausal.settings.treatment import Claim, ConditionConfig, Linkage, SimilaritySource, Topic, WordingConfig
 
 NO_FRAMING = "none"
 _CLAIM_TOPICS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from acausal import game_schema, schema
 from acausal.config import nearest
+from acausal.settings import game_schema, schema
 
 _NOISE = re.compile(r"^(full_key|object_type|reference_type|provider|Config search path|See https)")
 _SEE_ALL = "`python run.py --cfg job` prints every key"

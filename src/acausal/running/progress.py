@@ -17,16 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from acausal.analysis.calls import CallTally
-from acausal.board import Board
 from acausal.design.checks import checks_per_replicate
-from acausal.encounters import matches_per_round
 from acausal.game import Action
 from acausal.models.route import Route, Standing
 from acausal.play.tournament import Event
+from acausal.pricing.workload import calls_in_all
 from acausal.records import MatchRecord, Reply
 from acausal.report.rows import dollars, seconds
-from acausal.schema import Config, ProgressMode
-from acausal.workload import calls_in_all
+from acausal.running.board import Board
+from acausal.settings.encounters import matches_per_round
+from acausal.settings.schema import Config, ProgressMode
 
 HEARTBEAT_S = 15.0
 """Seconds between plain lines while no round ends."""

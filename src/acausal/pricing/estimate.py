@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from acausal.analysis.inference import half_width
 from acausal.models.catalog import Listing, Price, price_of
 from acausal.models.recorded import RecordedCall
+from acausal.pricing.sampled import Kind
+from acausal.pricing.settled import Settled, settled_calls, steps_left
+from acausal.pricing.workload import Load, workload
 from acausal.records import Purpose
-from acausal.sampled import Kind
-from acausal.schema import AnswerFormat, Config, EndpointKind, ModelConfig
-from acausal.settled import Settled, settled_calls, steps_left
-from acausal.workload import Load, workload
+from acausal.settings.schema import AnswerFormat, Config, EndpointKind, ModelConfig
 
 LEAST_BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN = 3.0, 6.0
 TEMPLATE_TOKENS = 12

@@ -8,14 +8,14 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from acausal.checks_schema import ChecksConfig
-from acausal.elicitation import AnswerConfig, CounterbalanceConfig, Elicit
 from acausal.game import GameKind, Payoffs, PublicGoods
-from acausal.game_schema import GameConfig
-from acausal.matching_schema import EvolutionConfig, MatchingConfig
-from acausal.treatment import ConditionConfig, WordingConfig
-from acausal.treatment import OwnLabelsConfig as OwnLabelsConfig
-from acausal.treatment import ShowsConfig as ShowsConfig  # a typo below it is explained by its keys
+from acausal.settings.checks_schema import ChecksConfig
+from acausal.settings.elicitation import AnswerConfig, CounterbalanceConfig, Elicit
+from acausal.settings.game_schema import GameConfig
+from acausal.settings.matching_schema import EvolutionConfig, MatchingConfig
+from acausal.settings.treatment import ConditionConfig, WordingConfig
+from acausal.settings.treatment import OwnLabelsConfig as OwnLabelsConfig
+from acausal.settings.treatment import ShowsConfig as ShowsConfig  # a typo below it is explained by its keys
 
 
 class EndpointKind(Enum):

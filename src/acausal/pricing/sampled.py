@@ -13,14 +13,14 @@ from acausal.design.horizon import MOST_TURNS
 from acausal.design.population import Agent
 from acausal.design.program import constant, written
 from acausal.design.prompts import PastMatch, PastRound, Prompts, anonymous_id
-from acausal.elicitation import Elicit
-from acausal.encounters import decisions_per_round, matches_by_slot
 from acausal.game import Action
-from acausal.game_schema import HorizonConfig
 from acausal.models.body import chat_body
 from acausal.play.agent import Asker
 from acausal.records import Place, Purpose, Reply, Request, StrategyRecord
-from acausal.schema import Config
+from acausal.settings.elicitation import Elicit
+from acausal.settings.encounters import decisions_per_round, matches_by_slot
+from acausal.settings.game_schema import HorizonConfig
+from acausal.settings.schema import Config
 
 Kind = tuple[str, Purpose]
 """Slot that is asked, and what for."""

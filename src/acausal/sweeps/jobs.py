@@ -14,10 +14,10 @@ from rich.console import Console
 
 from acausal.errors import ConfigError
 from acausal.experiment import Cell
-from acausal.plan import SweepCallback, cell_of
-from acausal.process import shared_process
-from acausal.status import ExitCode, refused
-from acausal.together import End, drawn_blocks, play_together, were_interrupted
+from acausal.running.process import shared_process
+from acausal.running.status import ExitCode, refused
+from acausal.sweeps.plan import SweepCallback, cell_of
+from acausal.sweeps.together import End, drawn_blocks, play_together, were_interrupted
 
 
 def launch(

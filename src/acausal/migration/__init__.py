@@ -1,0 +1,1 @@
+"""Configuration files of the earlier system, read and turned into experiments."""

@@ -1,0 +1,1 @@
+"""What cells of one process share, show and leave behind while they run."""

@@ -1,0 +1,1 @@
+"""The schema of conf/ and the rules of its groups."""

@@ -1,0 +1,1 @@
+"""Cells of a sweep: planned, played together, kept book of."""
