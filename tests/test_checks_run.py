@@ -329,8 +329,8 @@ def test_acausal_prompts_shows_checks_of_every_arm(tmp_path: Path) -> None:
     arguments = ["prompts", "-m", "condition=human,identical_copy", "protocol=direct", *ALL]
     code, out, err = run(arguments, tmp_path, ACAUSAL)
     assert (code, err) == (0, "")
-    assert "[check, comprehension payoff_dc, paraphrase 1 of 10: " in out
-    assert "[check, canary each model, paraphrase 1 of 10: " in out
+    assert "[check, comprehension payoff_dc, paraphrase 1 of 20: " in out
+    assert "[check, canary each model, paraphrase 1 of 20: " in out
     assert "Is 17077 a prime number?" in out
     code, out, err = run(["prompts", "protocol=direct"], tmp_path, ACAUSAL)
     assert (code, err) == (0, "")

@@ -34,7 +34,7 @@ def by_round(decisions: list[Decision]) -> Any:
 
 
 def test_a_mark_without_an_interval_is_hollow_and_has_no_bar_not_even_caps() -> None:
-    decisions = play("CC", "DD") + play("CD", "DD", replicate=2)  # all models: 1/2 and 1/2, then 1/2 and 0
+    decisions = play("CC", "DD") + play("?D", "?D", replicate=2)  # one replicate in the first round, two in the second
     first, second = shown(by_round(decisions))[-2:]
     assert (ends(first), hollow(first)) == (None, True)
     assert ends(second) is not None

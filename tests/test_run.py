@@ -295,7 +295,7 @@ def test_the_console_script_serves_and_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("bytes_left", "least_kept"),
-    [(10_000, 0), (60_000, 30), (90_000, 64)],
+    [(10_000, 0), (75_000, 30), (90_000, 64)],
     ids=["while starting", "while playing", "while reporting"],
 )
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, bytes_left: int, least_kept: int) -> None:
